@@ -1,0 +1,75 @@
+"""A survey question and its answer scale."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from culturepark.runtime.record import Record
+
+Side = Literal["below", "mid", "above", "unsure"]
+Split = Literal["seed", "held-out"]
+
+
+class Scale(Record):
+    """The answers a survey printed, in code order."""
+
+    codes: tuple[int, ...] = Field(min_length=2)
+    """Valid codes, ascending. Negative survey codes mean "no answer" and are never among them."""
+    labels: dict[int, str]
+    """Printed label of a code. A ten-point scale labels only its ends."""
+    stances: dict[int, str] = {}
+    """Words for holding an answer, for codes whose label does not read well in a sentence."""
+    unsure: tuple[int, ...] = ()
+    """Codes that mean "hard to say": a side of their own, neither low nor high."""
+    ordinal: bool = True
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Scale":
+        if list(self.codes) != sorted(set(self.codes)) or self.codes[0] < 0:
+            raise ValueError(f"codes {list(self.codes)} must be distinct, ascending and not negative")
+        for code in (*self.labels, *self.stances, *self.unsure):
+            if code not in self.codes:
+                raise ValueError(f"code {code} is not among the scale's codes {list(self.codes)}")
+        return self
+
+    @property
+    def midpoint(self) -> float:
+        """Middle between the lowest and the highest sure code."""
+        sure = [code for code in self.codes if code not in self.unsure]
+        return (sure[0] + sure[-1]) / 2
+
+    def side(self, code: int) -> Side:
+        """Which side of the scale a code is on; the exact middle is a side of its own."""
+        if code not in self.codes:
+            raise ValueError(f"code {code} is not among the scale's codes {list(self.codes)}")
+        if code in self.unsure:
+            return "unsure"
+        if code == self.midpoint:
+            return "mid"
+        return "below" if code < self.midpoint else "above"
+
+
+class Question(Record):
+    """A survey question in our own words."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]*:\S+$")
+    """Source and item, e.g. `wvs7:Q27`."""
+    source: str
+    battery: str
+    """Group of items asked together; the unit of the seed/held-out split."""
+    topic: str
+    """Three to six words for tables and prompts, e.g. `making one's parents proud`."""
+    form: Literal["statement", "question"]
+    """Whether people rated a statement or answered a question."""
+    text: dict[str, str]
+    """Wording per language (BCP 47); `en` is always there."""
+    scale: Scale
+    split: Split
+    same_as: str | None = None
+    """Canonical id when this row is an alias of another source's question."""
+
+    @model_validator(mode="after")
+    def _has_english(self) -> "Question":
+        if "en" not in self.text:
+            raise ValueError(f"question {self.id} has no English text")
+        return self

@@ -1,0 +1,73 @@
+"""What commands print: results on stdout, progress on stderr; rich on a terminal, plain when piped."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON document to stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
+    """Print rows under headings: a rich table on a terminal, tab-separated lines when piped.
+
+    Cells are data: terminal escapes and rich markup in them are shown, never obeyed.
+    """
+    if not sys.stdout.isatty():
+        lines = ["\t".join(columns), *("\t".join(plain(cell) for cell in row) for row in rows)]
+        sys.stdout.write("\n".join(lines) + "\n")
+        return
+    from rich.console import Console  # noqa: PLC0415  (slow to import, and only a terminal needs it)
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(title=title or None, title_justify="left")
+    for index, name in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(Text(plain(cell)) for cell in row))
+    Console().print(table)
+
+
+def say(text: str) -> None:
+    """Write one line of result to stdout, with control characters made visible."""
+    sys.stdout.write(plain(text, keep_newlines=True) + "\n")
+
+
+def note(text: str) -> None:
+    """Write one line about the work itself to stderr."""
+    sys.stderr.write(plain(text, keep_newlines=True) + "\n")
+
+
+def plain(value: object, *, keep_newlines: bool = False) -> str:
+    """Turn a cell into text in which no control character can act on the terminal."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".") or "0"
+    text = str(value)
+    kept = "\n" if keep_newlines else ""
+    return "".join(
+        char if char in kept or not _acts(char) else " " if char in "\n\t\r" else f"\\x{ord(char):02x}"
+        for char in text
+    )
+
+
+def _acts(char: str) -> bool:
+    """C0 and C1 controls, and the marks that reorder text around them."""
+    code = ord(char)
+    return code < 0x20 or 0x7F <= code < 0xA0 or 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
+
+
+def fail(message: str) -> NoReturn:
+    """End the command with one clear line and exit code 2: the user's mistake, nothing lost."""
+    note(f"error: {message}")
+    raise typer.Exit(code=2)

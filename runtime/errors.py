@@ -1,0 +1,34 @@
+"""The errors a user can mend, and the words that help them do it."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CultureParkError(Exception):
+    """A mistake the user can mend: one line with the value, the place and the way out. Exit code 2."""
+
+
+class BudgetSpentError(CultureParkError):
+    """The next request could exceed the budget. What is done is kept; the run ends with exit code 1."""
+
+
+class ModelError(CultureParkError):
+    """The endpoint gave no usable reply after every retry. One talk fails with it, the others go on."""
+
+
+class EndpointDownError(CultureParkError):
+    """The endpoint cannot be used at all (refused, wrong key, not an OpenAI-compatible server)."""
+
+
+def did_you_mean(value: str, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` for the closest known name, or an empty string."""
+    close = get_close_matches(value, sorted(known), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def unknown(kind: str, value: str, known: Iterable[str], *, place: str = "") -> CultureParkError:
+    """Build the error for a name that is not in a table: what was written, the closest, all there are."""
+    names = sorted(known)
+    hint = did_you_mean(value, names) or "."
+    where = f"{place}: " if place else ""
+    return CultureParkError(f"{where}no {kind} named {value!r}{hint} Known: {', '.join(names)}.")

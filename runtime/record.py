@@ -1,0 +1,97 @@
+"""The one shape of data at the borders: frozen, typed, closed to unknown fields."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from culturepark.runtime.errors import CultureParkError, did_you_mean
+
+
+class Record(BaseModel):
+    """A frozen record. Equal records are interchangeable, so they can be hashed, stored and compared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+R = TypeVar("R", bound=Record)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read one YAML document with the safe loader.
+
+    Raises:
+        CultureParkError: When the file is missing, unreadable, empty or not YAML; names file and line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise CultureParkError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CultureParkError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+    return parse_yaml(text, place=str(path))
+
+
+def parse_yaml(text: str, *, place: str) -> Any:
+    """Parse YAML text; `place` is how errors call it."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not YAML"
+        raise CultureParkError(f"{place}{line}: {problem}; correct the YAML") from None
+    if document is None:
+        raise CultureParkError(f"{place}: the file is empty")
+    return document
+
+
+def build(record: type[R], data: Any, *, place: str) -> R:
+    """Make a record from outside data, turning pydantic's report into one line about `place`.
+
+    Raises:
+        CultureParkError: Names the first wrong field, what it held and what is expected.
+    """
+    if not isinstance(data, dict):
+        raise CultureParkError(f"{place}: expected fields and values, found {type(data).__name__}")
+    try:
+        return record.model_validate(data)
+    except ValidationError as error:
+        raise CultureParkError(f"{place}: {explain(error, record)}") from None
+
+
+def explain(error: ValidationError, record: type[Record]) -> str:
+    """Say in one line what is wrong first, and how much more there is."""
+    first, *more = error.errors(include_url=False)
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        fields = _fields_at(record, first["loc"][:-1])
+        name = str(first["loc"][-1])
+        hint = did_you_mean(name, fields) or (f"; known: {', '.join(sorted(fields))}" if fields else "")
+        text = f"unknown field {where!r}{hint}"
+    elif first["type"] == "missing":
+        text = f"field {where!r} is missing"
+    elif first["type"] == "value_error":
+        text = str(first["ctx"]["error"]) if not where else f"{where}: {first['ctx']['error']}"
+    else:
+        text = f"{where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    return text + (f" (and {len(more)} more)" if more else "")
+
+
+def _fields_at(record: type[BaseModel], location: tuple[int | str, ...]) -> set[str]:
+    """Names of the fields at a nested location, as far as plain record types lead there."""
+    model: type[BaseModel] | None = record
+    for part in location:
+        if isinstance(part, int) or model is None:
+            continue
+        field = model.model_fields.get(part)
+        model = _record_in(field.annotation) if field else None
+    return set(model.model_fields) if model else set()
+
+
+def _record_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (found for part in getattr(annotation, "__args__", ()) if (found := _record_in(part)))
+    return next(inner, None)

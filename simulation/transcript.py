@@ -1,0 +1,83 @@
+"""A talk written down: who sat where, who said what, and what each utterance was made from."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field, JsonValue
+
+from culturepark.personas.question import Question
+from culturepark.personas.seat import Seat
+from culturepark.runtime.record import Record
+
+Flag = Literal["empty", "role_break", "parrot", "repetition", "wrong_language", "truncated", "against_stance"]
+
+
+class SpokenCue(Record):
+    """What the moderator whispered (or said to all) before a turn."""
+
+    guidance: str
+    private: bool = True
+
+
+class Ask(Record):
+    """A question the protocol put to a model during a turn, with the answer, so that replay asks nothing."""
+
+    prompt: str
+    answer: str
+
+
+class Turn(Record):
+    """One utterance."""
+
+    index: int = Field(ge=0)
+    speaker: str
+    """Seat id."""
+    text: str
+    cue: SpokenCue | None = None
+    asks: tuple[Ask, ...] = ()
+    finish_reason: str
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    model: str
+    """Name of the model as the endpoint reported it."""
+    request: str | None = None
+    """Ledger key of the reply this utterance was cut from."""
+    draws: int = 1
+    """How many replies were asked for; 2 after a turn check asked once more."""
+    flags: tuple[Flag, ...] = ()
+    """What the turn checks still hold against the kept reply."""
+
+
+class ProtocolUsed(Record):
+    """The protocol of a talk: its name, arguments and the hash of its source."""
+
+    name: str
+    args: dict[str, JsonValue] = {}
+    sha256: str
+
+
+class Transcript(Record):
+    """One talk, complete or on its way."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+    schema_version: int = Field(default=1, alias="schema")
+    id: str
+    question: Question
+    language: str
+    model: str
+    """Model identity: `provider:name`, or the name and weights' sha256 of a built-in model; never a URL."""
+    protocol: ProtocolUsed
+    parent: str | None = None
+    replicate: int = 0
+    status: Literal["planned", "complete", "failed"]
+    reason: str | None = None
+    """Why a failed talk failed."""
+    seats: tuple[Seat, ...]
+    turns: tuple[Turn, ...]
+    inputs: dict[str, str]
+    """Hash of each input of the id by name, so that a check can say which of them changed."""
+
+    def seat(self, speaker: str) -> Seat:
+        """The seat of a speaker id."""
+        return next(seat for seat in self.seats if seat.id == speaker)

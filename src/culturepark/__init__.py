@@ -1,0 +1,1 @@
+"""Simulate conversations between cultures and build culture-aware language models from them."""
