@@ -17,8 +17,6 @@ class Scale(Record):
     """Valid codes, ascending. Negative survey codes mean "no answer" and are never among them."""
     labels: dict[int, str]
     """Printed label of a code. A ten-point scale labels only its ends."""
-    stances: dict[int, str] = {}
-    """Words for holding an answer, for codes whose label does not read well in a sentence."""
     unsure: tuple[int, ...] = ()
     """Codes that mean "hard to say": a side of their own, neither low nor high."""
     ordinal: bool = True
@@ -27,7 +25,7 @@ class Scale(Record):
     def _consistent(self) -> "Scale":
         if list(self.codes) != sorted(set(self.codes)) or self.codes[0] < 0:
             raise ValueError(f"codes {list(self.codes)} must be distinct, ascending and not negative")
-        for code in (*self.labels, *self.stances, *self.unsure):
+        for code in (*self.labels, *self.unsure):
             if code not in self.codes:
                 raise ValueError(f"code {code} is not among the scale's codes {list(self.codes)}")
         return self
@@ -63,13 +61,17 @@ class Question(Record):
     """Whether people rated a statement or answered a question."""
     text: dict[str, str]
     """Wording per language (BCP 47); `en` is always there."""
+    words: dict[int, str]
+    """Per code, a clause that completes "NAME …", e.g. `believes that …`: how a stance is put in prompts."""
     scale: Scale
     split: Split
     same_as: str | None = None
     """Canonical id when this row is an alias of another source's question."""
 
     @model_validator(mode="after")
-    def _has_english(self) -> "Question":
+    def _can_be_asked(self) -> "Question":
         if "en" not in self.text:
             raise ValueError(f"question {self.id} has no English text")
+        if set(self.words) != set(self.scale.codes):
+            raise ValueError(f"question {self.id}: words for codes {sorted(self.words)}, scale {list(self.scale.codes)}")
         return self

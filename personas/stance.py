@@ -16,12 +16,12 @@ class Stance(Record):
     question: str
     code: int
     words: str
-    """A clause that completes "NAME …", e.g. `strongly agrees that …` said of the question."""
+    """A clause that completes "NAME …", e.g. `believes that …`."""
     side: Side
     share: float = Field(ge=0, le=1)
     """Fraction of the country's valid answers with this code."""
-    n: float = Field(gt=0)
-    """Valid answers of the country: respondents, or the sum of weights."""
+    n: float | None = Field(gt=0)
+    """Valid answers of the country: respondents, or the sum of weights; None where only shares are published."""
     weighted: bool
     country: str = Field(pattern=r"^[A-Z]{3}$")
     """Country whose people gave this answer: the persona's own, unless chosen from another as a control."""

@@ -22,6 +22,9 @@ class Sampling(Record):
     max_tokens: int = Field(default=120, ge=1)
     repeat_penalty: float | None = Field(default=None, ge=1, le=2)
     """Discounts tokens already said. Sent only to servers that know it (llama.cpp's `repeat_penalty`)."""
+    dry_multiplier: float | None = Field(default=None, ge=0, le=5)
+    """Discounts going on with a run of words that already stands in the context ("don't repeat yourself"
+    sampling), which is what copying another's turn is. Sent only to servers that know it (llama.cpp)."""
     stop: tuple[str, ...] = ()
 
 

@@ -6,47 +6,8 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from culturepark.personas.question import Question
 from culturepark.personas.seat import Seat
+from culturepark.protocols.turn import Turn
 from culturepark.runtime.record import Record
-
-Flag = Literal["empty", "role_break", "parrot", "repetition", "wrong_language", "truncated", "against_stance"]
-
-
-class SpokenCue(Record):
-    """What the moderator whispered (or said to all) before a turn."""
-
-    guidance: str
-    private: bool = True
-
-
-class Ask(Record):
-    """A question the protocol put to a model during a turn, with the answer, so that replay asks nothing."""
-
-    prompt: str
-    answer: str
-
-
-class Turn(Record):
-    """One utterance."""
-
-    index: int = Field(ge=0)
-    speaker: str
-    """Seat id."""
-    text: str
-    cue: SpokenCue | None = None
-    asks: tuple[Ask, ...] = ()
-    finish_reason: str
-    tokens_in: int = 0
-    tokens_out: int = 0
-    tokens_cached: int = 0
-    model: str
-    """Name of the model as the endpoint reported it."""
-    request: str | None = None
-    """Ledger key of the reply this utterance was cut from."""
-    draws: int = 1
-    """How many replies were asked for; 2 after a turn check asked once more."""
-    flags: tuple[Flag, ...] = ()
-    """What the turn checks still hold against the kept reply."""
-
 
 class ProtocolUsed(Record):
     """The protocol of a talk: its name, arguments and the hash of its source."""

@@ -1,0 +1,54 @@
+"""Self-guidance: whispers that make people disagree, give reasons and bring up new sides."""
+
+from dataclasses import dataclass
+
+from culturepark.protocols.base import Cue, Scene, alternate
+
+OPENING = "bring up the topic, say what you believe, and ask {other} what {other} believes."
+CLOSING = "say what you still believe after this talk, and the reason that counts most for you."
+MAIN_CONTACT = (
+    "say that you see it differently from {other}, and ask {other} for the reason.",
+    "tell how people live where you are from, and ask {other} what is different there.",
+    "ask {other} which custom or habit at home has to do with this.",
+    "name something {other} said that you doubt, and say why.",
+    "ask {other} whether younger and older people see it the same way.",
+    "say what you learned from {other}, and what you still do not understand.",
+)
+DELEGATE = (
+    "object to {other}: say plainly what you believe, and give your reason.",
+    "answer {other} with something that happened in your family or at work and that shows your belief.",
+    "describe a custom from your country that shows why you believe this.",
+    "answer the doubt: keep to your belief and give a new reason.",
+    "say who around you sees it otherwise, and why you do not.",
+    "bring up a side of the topic that nobody has mentioned yet.",
+)
+
+
+@dataclass(frozen=True)
+class SelfGuidance:
+    """Before every turn the moderator whispers a different task, so that the talk keeps finding new ground.
+
+    The paper's idea (cognitive conflict and extension to new topics, arXiv:2405.15145), in our own words.
+    """
+
+    turns: int = 14
+    """Utterances in all; 14 is the paper's."""
+
+    def next_cue(self, scene: Scene) -> Cue | None:
+        """The next in line, with the whisper of this round."""
+        spoken = len(scene.turns)
+        if spoken >= self.turns:
+            return None
+        speaker = alternate(scene)
+        main = speaker.role == "main_contact"
+        if spoken == 0:
+            guidance = OPENING
+        elif spoken >= self.turns - 2:
+            guidance = CLOSING
+        else:
+            tasks = MAIN_CONTACT if main else DELEGATE
+            guidance = tasks[(spoken // 2 - (1 if main else 0)) % len(tasks)]
+        heard = scene.turns[-1].speaker if scene.turns else None
+        others = [seat for seat in scene.seats if seat.id != speaker.id]
+        other = next((seat for seat in others if seat.id == heard), others[0])
+        return Cue(speaker, guidance=guidance.format(other=other.name))

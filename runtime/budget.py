@@ -1,0 +1,156 @@
+"""What a run may cost: requests are exact, tokens and money are never exceeded."""
+
+import asyncio
+from importlib.resources import files
+from typing import NamedTuple
+
+from pydantic import Field
+
+from culturepark.runtime.errors import BudgetSpentError, CultureParkError
+from culturepark.runtime.record import Record, build, parse_yaml
+from culturepark.runtime.request import Reply, Request
+
+
+class BudgetSettings(Record):
+    """Limits of one run; None is no limit."""
+
+    requests: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+    """In and out together."""
+    money: float | None = Field(default=None, ge=0)
+    """US dollars."""
+
+
+class Price(Record):
+    """US dollars for a million tokens."""
+
+    input: float = Field(ge=0)
+    cached: float = Field(ge=0)
+    output: float = Field(ge=0)
+
+    def of(self, *, tokens_in: int, tokens_cached: int, tokens_out: int) -> float:
+        """Cost in US dollars."""
+        fresh = tokens_in - tokens_cached
+        return (fresh * self.input + tokens_cached * self.cached + tokens_out * self.output) / 1e6
+
+
+FREE = Price(input=0, cached=0, output=0)
+
+
+class Amount(NamedTuple):
+    """What a request took, or may take at worst."""
+
+    requests: int
+    tokens: int
+    money: float
+
+
+class Budget:
+    """Reserves the worst case before a request leaves and settles for what it really took."""
+
+    def __init__(self, settings: BudgetSettings, *, spent: Amount = Amount(0, 0, 0.0)) -> None:
+        self._limits = (settings.requests, settings.tokens, settings.money)
+        self._spent = spent
+        self._reserved: dict[int, Amount] = {}
+        self._next = 0
+        self._settled = asyncio.Condition()
+
+    @property
+    def limited_by_money(self) -> bool:
+        """Whether a price must be known before anything is sent."""
+        return self._limits[2] is not None
+
+    @property
+    def spent(self) -> Amount:
+        """What settled requests took."""
+        return self._spent
+
+    async def reserve(self, worst: Amount) -> int:
+        """Set the worst case aside and return its ticket; waits while requests in flight may free some.
+
+        Raises:
+            BudgetSpentError: When it cannot fit even after everything in flight has settled.
+        """
+        async with self._settled:
+            while (short := self._short_of(worst)) is not None:
+                if not self._reserved:
+                    raise BudgetSpentError(
+                        f"the budget of {short} is spent; what is done is saved; raise it and run the same command"
+                    )
+                await self._settled.wait()
+            self._next += 1
+            self._reserved[self._next] = worst
+            return self._next
+
+    async def settle(self, ticket: int, took: Amount) -> None:
+        """Replace a reservation by what the request took."""
+        async with self._settled:
+            del self._reserved[ticket]
+            self._spent = _sum(self._spent, took)
+            self._settled.notify_all()
+
+    def _short_of(self, worst: Amount) -> str | None:
+        held = _sum(self._spent, *self._reserved.values(), worst)
+        for name, limit, need in zip(("requests", "tokens", "money"), self._limits, held, strict=True):
+            if limit is not None and need > limit:
+                return f"${limit:g}" if name == "money" else f"{limit} {name}"
+        return None
+
+
+def worst_case(request: Request, price: Price) -> Amount:
+    """Bound a request from above: a token is at least one byte, and a chat template adds a few a message."""
+    tokens_in = sum(len(message.content.encode()) + 16 for message in request.messages)
+    tokens_out = request.sampling.max_tokens
+    return Amount(
+        1, tokens_in + tokens_out, price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out)
+    )
+
+
+def actual(reply: Reply, price: Price) -> Amount:
+    """What a reply took."""
+    money = price.of(
+        tokens_in=reply.tokens_in, tokens_cached=reply.tokens_cached, tokens_out=reply.tokens_out
+    )
+    return Amount(1, reply.tokens_in + reply.tokens_out, money)
+
+
+class PriceTable(Record):
+    """Known prices by model identity, with where and when they were read."""
+
+    source: str
+    as_of: str
+    models: dict[str, Price]
+
+
+def known_price(identity: str) -> Price | None:
+    """Price of a model by its identity; models on this machine are free, an unlisted one has no price."""
+    if identity.startswith(("builtin:", "gguf:")):
+        return FREE
+    return load_prices().models.get(identity)
+
+
+def load_prices() -> PriceTable:
+    """Read the shipped price table."""
+    text = (files(__package__) / "prices.yaml").read_text(encoding="utf-8")
+    return build(PriceTable, parse_yaml(text, place="prices.yaml"), place="prices.yaml")
+
+
+def require_price(identity: str, budget: Budget) -> Price:
+    """Price of a model, or zero where it is unknown and no money limit asks for it.
+
+    Raises:
+        CultureParkError: When money is limited and the price is unknown.
+    """
+    price = known_price(identity)
+    if price is None and budget.limited_by_money:
+        known = ", ".join(sorted(load_prices().models))
+        raise CultureParkError(
+            f"budget.money: no price is known for {identity!r}, so money cannot be bounded; limit `tokens` instead "
+            f"(known prices: {known})"
+        )
+    return price or FREE
+
+
+def _sum(*amounts: Amount) -> Amount:
+    requests, tokens, money = zip(*amounts, strict=True)
+    return Amount(sum(requests), sum(tokens), sum(money))

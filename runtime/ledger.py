@@ -1,0 +1,273 @@
+"""The one door to models. A committed reply is never asked for, or paid for, twice."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import cast
+
+import sqlalchemy as sa
+from pydantic import Field
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from culturepark.runtime.budget import (
+    Amount,
+    Budget,
+    BudgetSettings,
+    Price,
+    actual,
+    require_price,
+    worst_case,
+)
+from culturepark.runtime.errors import EndpointDownError, ModelError
+from culturepark.runtime.hashing import sha256
+from culturepark.runtime.models.endpoint import Endpoint, RetryableError
+from culturepark.runtime.record import Record
+from culturepark.runtime.request import Completed, Message, Reply, Request
+from culturepark.runtime.store import CommittedReply, PromptMessage, Store
+
+REMEMBERED_MESSAGES = 50_000
+LONGEST_WAIT = 60.0
+
+
+class LimitSettings(Record):
+    """How hard an endpoint may be pressed."""
+
+    attempts: int = Field(default=5, ge=1)
+    """Tries of one request before its talk fails."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    """In and out together; counted by the worst case before sending."""
+
+
+@dataclass
+class Tally:
+    """What the run did so far, for progress and the summary."""
+
+    sent: int = 0
+    """Tries that left for an endpoint, whether or not a reply came."""
+    cached: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_prefix: int = 0
+    """Part of `tokens_in` that the endpoint read from its prefix cache."""
+    cost: float | None = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, reply: Reply, cost: float | None) -> None:
+        """Count one reply that was sent for."""
+        self.tokens_in += reply.tokens_in
+        self.tokens_out += reply.tokens_out
+        self.tokens_prefix += reply.tokens_cached
+        self.cost = None if cost is None or self.cost is None else self.cost + cost
+
+
+class Pace:
+    """Spaces requests so that no more than a given amount passes in a minute, evenly."""
+
+    def __init__(self, per_minute: float | None) -> None:
+        self._seconds_each = 60 / per_minute if per_minute else 0.0
+        self._free_at = 0.0
+
+    async def wait(self, amount: float = 1) -> None:
+        """Wait for this amount's place in line."""
+        if not self._seconds_each:
+            return
+        now = time.monotonic()
+        start = max(now, self._free_at)
+        self._free_at = start + amount * self._seconds_each
+        await asyncio.sleep(start - now)
+
+
+class Ledger:
+    """Looks a request up, else asks the endpoint once within budget and pace, commits the reply, and hands it out."""
+
+    def __init__(
+        self,
+        store: Store,
+        endpoint: Endpoint | None,
+        *,
+        identity: str | None = None,
+        budget: Budget | None = None,
+        limits: LimitSettings | None = None,
+        tally: Tally | None = None,
+    ) -> None:
+        """Without an endpoint only committed replies of the model `identity` are handed out.
+
+        Raises:
+            CultureParkError: When money is limited and the model has no known price.
+        """
+        assert endpoint is not None or identity is not None
+        self.identity = endpoint.identity if endpoint else cast(str, identity)
+        self.tally = tally or Tally()
+        self._store = store
+        self._endpoint = endpoint
+        self._budget = budget or Budget(BudgetSettings())
+        self._limits = limits or LimitSettings()
+        self._price: Price = require_price(self.identity, self._budget)
+        self._request_pace = Pace(self._limits.requests_per_minute)
+        self._token_pace = Pace(self._limits.tokens_per_minute)
+        self._in_flight: dict[str, asyncio.Future[Completed]] = {}
+        self._stored_messages: dict[str, None] = {}
+        self._reached = False
+
+    async def complete(self, request: Request) -> Completed:
+        """Return the committed reply to a request, asking the endpoint only if there is none.
+
+        Raises:
+            BudgetSpentError: When the request might exceed the budget.
+            EndpointDownError: When the endpoint cannot be used at all.
+            ModelError: When it gave no reply after every try, or is off and the reply was never committed.
+        """
+        chain = _chain(request.messages)
+        key = request_key(self.identity, request, prompt=chain[-1])
+        if (running := self._in_flight.get(key)) is not None:
+            # Shielded, so that one talk's cancellation does not take the reply from the other.
+            return (await asyncio.shield(running))._replace(cached=True)
+        future = asyncio.get_running_loop().create_future()
+        self._in_flight[key] = future
+        try:
+            completed = await self._fetch(request, key, chain)
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                future.cancel()
+            else:
+                future.set_exception(error)
+                future.exception()  # read once, so that nobody waiting is not reported as a lost error
+            raise
+        else:
+            future.set_result(completed)
+            return completed
+        finally:
+            del self._in_flight[key]
+
+    async def _fetch(self, request: Request, key: str, chain: tuple[str, ...]) -> Completed:
+        if (reply := self._committed(key)) is not None:
+            self.tally.cached += 1
+            return Completed(reply, key, cached=True)
+        if self._endpoint is None:
+            raise ModelError(
+                f"no committed reply {key[:12]} for a {request.purpose!r} request, and the model is off"
+            )
+        started = time.monotonic()
+        reply = await self._ask(self._endpoint, request)
+        await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started)
+        return Completed(reply, key, cached=False)
+
+    async def _ask(self, endpoint: Endpoint, request: Request) -> Reply:
+        """Try until a reply comes; each try is a request of the budget."""
+        tries = AsyncRetrying(
+            retry=retry_if_exception_type(RetryableError),
+            stop=stop_after_attempt(self._limits.attempts),
+            wait=_wait,
+            reraise=True,
+        )
+        worst = worst_case(request, self._price)
+        try:
+            async for attempt in tries:
+                with attempt:
+                    reply = await self._try(endpoint, request, worst)
+        except RetryableError as error:
+            if not error.reached and not self._reached:
+                raise EndpointDownError(f"{error}; is the server running, and is --base-url right?") from None
+            raise ModelError(f"{error} (after {self._limits.attempts} tries)") from None
+        self._reached = True
+        return reply
+
+    async def _try(self, endpoint: Endpoint, request: Request, worst: Amount) -> Reply:
+        ticket = await self._budget.reserve(worst)
+        took = Amount(1, 0, 0.0)  # a try that brought no reply was still a request
+        try:
+            await self._request_pace.wait()
+            await self._token_pace.wait(worst.tokens)
+            self.tally.sent += 1
+            reply = await endpoint.ask(request)
+            took = actual(reply, self._price)
+        finally:
+            await self._budget.settle(ticket, took)
+        self.tally.add(reply, took.money)
+        return reply
+
+    def _committed(self, key: str) -> Reply | None:
+        query = sa.select(_REPLIES.c.reply).where(
+            _REPLIES.c.run_id == self._store.run_id, _REPLIES.c.key == key
+        )
+        with self._store.engine.connect() as connection:
+            found = connection.scalar(query)
+        return Reply.model_validate(found) if found is not None else None
+
+    async def _commit(
+        self, request: Request, reply: Reply, *, key: str, chain: tuple[str, ...], seconds: float
+    ) -> None:
+        run_id = self._store.run_id
+        new = [
+            {
+                "run_id": run_id,
+                "hash": own,
+                "parent": parent,
+                "role": message.role,
+                "content": message.content,
+            }
+            for own, parent, message in zip(chain, (None, *chain[:-1]), request.messages, strict=True)
+            if own not in self._stored_messages
+        ]
+        row = {
+            "run_id": run_id,
+            "key": key,
+            "prompt": chain[-1],
+            "purpose": request.purpose,
+            "draw": request.draw,
+            "identity": self.identity,
+            "settings": request.model_dump(mode="json", exclude={"messages", "purpose", "draw"}),
+            "reply": reply.model_dump(mode="json"),
+            "tokens_in": reply.tokens_in,
+            "tokens_out": reply.tokens_out,
+            "cost": actual(reply, self._price).money,
+            "seconds": seconds,
+        }
+        insert_messages = self._store.insert_new(_MESSAGES)
+        insert_reply = self._store.insert_new(_REPLIES)
+
+        def job(connection: sa.Connection) -> None:
+            if new:
+                connection.execute(insert_messages, new)
+            connection.execute(insert_reply, [row])
+
+        await self._store.write(job)
+        self._stored_messages.update(dict.fromkeys(chain))
+        while len(self._stored_messages) > REMEMBERED_MESSAGES:
+            del self._stored_messages[next(iter(self._stored_messages))]
+
+
+def request_key(identity: str, request: Request, *, prompt: str) -> str:
+    """Key of a request: model, parameters, messages (by the hash of their chain), purpose and draw."""
+    return sha256([identity, prompt, request.model_dump(mode="json", exclude={"messages"})])
+
+
+def _chain(messages: tuple[Message, ...]) -> tuple[str, ...]:
+    """Hash of every message with all before it."""
+    hashes: list[str] = []
+    for message in messages:
+        hashes.append(_link(hashes[-1] if hashes else None, message.role, message.content))
+    return tuple(hashes)
+
+
+@lru_cache(maxsize=4096)
+def _link(parent: str | None, role: str, content: str) -> str:
+    return sha256([parent, role, content])
+
+
+_BACKOFF = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds before the next try: what the server asked for, else a growing random time."""
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, RetryableError) and error.after is not None:
+        return error.after
+    return _BACKOFF(state)
+
+
+_MESSAGES = cast(sa.Table, PromptMessage.__table__)
+_REPLIES = cast(sa.Table, CommittedReply.__table__)

@@ -1,0 +1,227 @@
+"""One model behind an OpenAI-compatible server: requests become HTTP bodies, HTTP answers become replies.
+
+The `openai` package does the HTTP (keys, connections, its error classes). Its retries are off: the ledger
+counts and spaces every try. Bodies go in as plain JSON and come out as plain JSON, because the package's
+typed messages cost more than the rest of the call.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import openai
+from openai import AsyncOpenAI, DefaultAioHttpClient
+
+from culturepark.runtime.errors import CultureParkError, EndpointDownError, ModelError
+from culturepark.runtime.request import Message, Reply, Request
+
+Dialect = Literal["openai", "compatible", "llama.cpp"]
+"""How the body is spelled: the hosted API; a server that speaks it; llama.cpp with its own extra fields."""
+
+KEY_VARIABLE = "OPENAI_API_KEY"
+TOP_LABELS = 20
+
+
+class RetryableError(Exception):
+    """A fault that may pass: no connection, time out, 429 or 5xx."""
+
+    def __init__(self, reason: str, *, after: float | None = None, reached: bool = True) -> None:
+        super().__init__(reason)
+        self.after = after
+        """Seconds the server asked us to wait, or None."""
+        self.reached = reached
+        """False when no connection was made at all."""
+
+
+class Endpoint:
+    """A model that can be asked. `identity` names it in keys and ids; the URL is never part of either."""
+
+    def __init__(
+        self,
+        *,
+        identity: str,
+        model: str,
+        base_url: str | None,
+        dialect: Dialect,
+        timeout: float = 300.0,
+        concurrency: int = 1024,
+    ) -> None:
+        """`timeout` is in seconds, for a whole reply."""
+        self.identity = identity
+        self.model = model
+        self.dialect = dialect
+        self._where = base_url or "https://api.openai.com/v1"
+        self._gives_logprobs = True
+        self._client = AsyncOpenAI(
+            api_key=_key(base_url),
+            base_url=base_url,
+            max_retries=0,
+            timeout=timeout,
+            http_client=DefaultAioHttpClient(
+                timeout=timeout, limits=openai.DEFAULT_CONNECTION_LIMITS, follow_redirects=False
+            ),
+        )
+        self.concurrency = concurrency
+
+    async def ask(self, request: Request) -> Reply:
+        """Send one request once.
+
+        Raises:
+            RetryableError: For a fault that may pass.
+            EndpointDownError: When nothing this run sends can succeed (key, address, model name).
+            ModelError: When the server refused this very request or answered no reply at all.
+        """
+        try:
+            body = await self._client.post("/chat/completions", body=self._body(request), cast_to=object)
+        except openai.APIStatusError as error:
+            raise self._status_error(error) from None
+        except openai.APITimeoutError:
+            raise RetryableError(f"{self._where}: no reply in time") from None
+        except openai.APIConnectionError as error:
+            reason = error.__cause__ or error
+            raise RetryableError(f"{self._where}: no connection ({reason})", reached=False) from None
+        except (json.JSONDecodeError, UnicodeDecodeError, openai.APIResponseValidationError):
+            raise RetryableError(f"{self._where}: the reply is not JSON") from None
+        return self._reply(body, request)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        sampling = request.sampling
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": _joined(request.messages),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_completion_tokens" if self.dialect == "openai" else "max_tokens": sampling.max_tokens,
+            "seed": request.seed & 0x7FFFFFFF,
+        }
+        if sampling.stop:
+            body["stop"] = list(sampling.stop)
+        if request.json_schema is not None:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": request.purpose, "schema": request.json_schema, "strict": True},
+            }
+        if request.labels and self._gives_logprobs:
+            body |= {"logprobs": True, "top_logprobs": TOP_LABELS}
+        if self.dialect == "llama.cpp":
+            body["cache_prompt"] = True
+            if request.labels:
+                # Log-probabilities are taken before the grammar acts, so they stay those of the free model.
+                body["grammar"] = "root ::= " + " | ".join(json.dumps(label) for label in request.labels)
+            if sampling.repeat_penalty is not None:
+                body["repeat_penalty"] = sampling.repeat_penalty
+            if sampling.dry_multiplier is not None:
+                body |= {"dry_multiplier": sampling.dry_multiplier, "dry_allowed_length": 4, "dry_penalty_last_n": 2048}
+        return body
+
+    def _reply(self, body: object, request: Request) -> Reply:
+        """Read the answer; one that does not have the API's shape is a fault of the endpoint."""
+        if not isinstance(body, dict):
+            raise EndpointDownError(
+                f"{self._where}: answers, but not as an OpenAI-compatible server (got {_beginning(body)}); "
+                "check --base-url, which usually ends in /v1"
+            )
+        if "choices" not in body:
+            raise RetryableError(f"{self._where}: the reply has no choices: {_beginning(body)}")
+        choices = body["choices"]
+        if not choices:
+            raise RetryableError(f"{self._where}: the reply's list of choices is empty")
+        try:
+            choice, usage = choices[0], body.get("usage") or {}
+            details = usage.get("prompt_tokens_details") or {}
+            return Reply(
+                text=choice["message"].get("content") or "",
+                finish_reason=choice.get("finish_reason") or "unknown",
+                tokens_in=usage.get("prompt_tokens", 0),
+                tokens_out=usage.get("completion_tokens", 0),
+                tokens_cached=details.get("cached_tokens") or 0,
+                model=body.get("model") or self.model,
+                label_logprobs=_label_logprobs(choice, request.labels),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RetryableError(f"{self._where}: the reply is malformed ({type(error).__name__})") from None
+
+    def _status_error(self, error: openai.APIStatusError) -> Exception:
+        status, said = error.status_code, _message(error)
+        if status in {408, 409, 429} or status >= 500:
+            if status == 429 and "insufficient_quota" in str(error.code):
+                return EndpointDownError(
+                    f"{self._where}: the account's quota is used up; top it up and run again"
+                )
+            return RetryableError(
+                f"{self._where}: HTTP {status} {said}", after=_retry_after(error.response.headers)
+            )
+        if status in {401, 403}:
+            return EndpointDownError(
+                f"{self._where}: the key was refused (HTTP {status}); check {KEY_VARIABLE}"
+            )
+        if status == 404:
+            return EndpointDownError(
+                f"{self._where}: HTTP 404 for model {self.model!r}; check the model's name and --base-url"
+            )
+        if status == 400 and self._gives_logprobs and "logprob" in said.lower():
+            self._gives_logprobs = False
+            return RetryableError(f"{self._where}: gives no log-probabilities", after=0)
+        return ModelError(f"{self._where}: HTTP {status} {said}")
+
+
+def _key(base_url: str | None) -> str:
+    """Read the key from the environment; a server on this machine may go without."""
+    if key := os.environ.get(KEY_VARIABLE):
+        return key
+    host = urlsplit(base_url).hostname if base_url else None
+    if host in {"127.0.0.1", "localhost", "::1"}:
+        return "none"
+    raise CultureParkError(
+        f"{KEY_VARIABLE} is not set; set it to your key (or to any word, for a server that asks for none)"
+    )
+
+
+def _joined(messages: tuple[Message, ...]) -> list[dict[str, str]]:
+    """Join consecutive messages of one role: many chat templates reject two user messages in a row."""
+    joined: list[dict[str, str]] = []
+    for message in messages:
+        if joined and joined[-1]["role"] == message.role:
+            joined[-1]["content"] += f"\n{message.content}"
+        else:
+            joined.append({"role": message.role, "content": message.content})
+    return joined
+
+
+def _label_logprobs(choice: Mapping[str, Any], labels: tuple[str, ...]) -> dict[str, float] | None:
+    """Log-probability of each label's first token: the likeliest token that begins the label, or is all of it."""
+    content = (choice.get("logprobs") or {}).get("content") or []
+    if not labels or not content:
+        return None
+    found: dict[str, float] = {}
+    for token in content[0].get("top_logprobs") or []:
+        word = token["token"].strip().casefold()
+        for label in labels:
+            if word and label.casefold().startswith(word):
+                found[label] = max(token["logprob"], found.get(label, float("-inf")))
+    return found
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    try:
+        return max(0.0, float(headers.get("retry-after", "")))
+    except ValueError:
+        return None
+
+
+def _message(error: openai.APIStatusError) -> str:
+    """The server's own words, short; never our request."""
+    body = error.body
+    said = body.get("message") if isinstance(body, dict) else None
+    return _beginning(said or body or "")
+
+
+def _beginning(value: object) -> str:
+    text = " ".join(str(value).split())
+    return repr(text[:120] + ("…" if len(text) > 120 else ""))

@@ -1,0 +1,108 @@
+"""One progress bar for a stage: what is done, tokens a second, cost, time left; on stderr."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from culturepark.runtime.ledger import Tally
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+PLAIN_EVERY = 15.0
+
+
+class Reporter(Protocol):
+    """What a stage tells about its way."""
+
+    def start(self, what: str, *, total: int, done: int = 0) -> None:
+        """Begin a stage of `total` pieces, `done` of which are there already."""
+
+    def advance(self, pieces: int = 1) -> None:
+        """Count finished pieces (or steps of the stage)."""
+
+
+class Silent:
+    """No progress: for Python callers."""
+
+    def start(self, what: str, *, total: int, done: int = 0) -> None:
+        """Say nothing."""
+
+    def advance(self, pieces: int = 1) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def show_progress(tally: Tally) -> Iterator[Reporter]:
+    """Show a bar on a terminal, a plain line every 15 seconds elsewhere."""
+    if not sys.stderr.isatty():
+        yield _Lines(tally)
+        return
+    from rich.console import Console  # noqa: PLC0415  (slow to import, and only a terminal needs it)
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        yield _Bar(bars, tally)
+
+
+def rate(tally: Tally) -> str:
+    """Tokens a second since the start, and the cost where prices are known."""
+    seconds = max(time.monotonic() - tally.started, 1e-9)
+    speed = f"{tally.tokens_out / seconds:.0f} tokens/s"
+    return f"{speed}  ${tally.cost:.4f}" if tally.cost else speed
+
+
+class _Bar:
+    """A rich bar a stage."""
+
+    def __init__(self, bars: "Bars", tally: Tally) -> None:
+        self._bars = bars
+        self._tally = tally
+
+    def start(self, what: str, *, total: int, done: int = 0) -> None:
+        self._bars.add_task(what, total=total, completed=done, rate="")
+
+    def advance(self, pieces: int = 1) -> None:
+        self._bars.update(self._bars.task_ids[-1], advance=pieces, rate=rate(self._tally))
+
+
+class _Lines:
+    """A line now and then, for logs."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._what, self._total, self._done, self._began, self._told = "", 0, 0, 0.0, 0.0
+        self._before = 0
+
+    def start(self, what: str, *, total: int, done: int = 0) -> None:
+        self._what, self._total, self._done, self._before = what, total, done, done
+        self._began = self._told = time.monotonic()
+        sys.stderr.write(f"{what}: {done} of {total}\n")
+
+    def advance(self, pieces: int = 1) -> None:
+        self._done += pieces
+        now = time.monotonic()
+        if now - self._told < PLAIN_EVERY and self._done < self._total:
+            return
+        self._told = now
+        here = self._done - self._before
+        left = (self._total - self._done) * (now - self._began) / here if here else 0
+        sys.stderr.write(f"{self._what}: {self._done} of {self._total}, {rate(self._tally)}, {left:.0f} s left\n")

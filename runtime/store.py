@@ -1,0 +1,270 @@
+"""The run database: one run is one folder with `run.db` and `study.yaml`, or rows of a shared PostgreSQL.
+
+Every table carries the run's id, so both hold the same tables. Stages declare their own tables on `Base`.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from culturepark.runtime.errors import CultureParkError
+
+SCHEMA_VERSION: Final = 1
+MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
+"""SQL that lifts a database from version n to n + 1, keyed by n; run in one transaction."""
+
+DATABASE: Final = "run.db"
+T = TypeVar("T")
+
+
+class Base(DeclarativeBase):
+    """Base of every table of every stage."""
+
+
+class SchemaVersion(Base):
+    """One row: the version this database was written with."""
+
+    __tablename__ = "schema_version"
+
+    version: Mapped[int] = mapped_column(primary_key=True)
+
+
+class PromptMessage(Base):
+    """A message with the hash of all before it: a growing context is stored once, as a chain."""
+
+    __tablename__ = "messages"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    parent: Mapped[str | None]
+    role: Mapped[str]
+    content: Mapped[str]
+
+
+class CommittedReply(Base):
+    """A reply that was paid for. Never changed, never asked for again."""
+
+    __tablename__ = "replies"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    prompt: Mapped[str]
+    """Hash of the prompt's last message: the end of its chain."""
+    purpose: Mapped[str] = mapped_column(index=True)
+    draw: Mapped[int]
+    identity: Mapped[str]
+    settings: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    reply: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    cost: Mapped[float | None]
+    """US dollars by the price table; None where no price is known."""
+    seconds: Mapped[float]
+    """Time from sending to the whole reply; outside every id."""
+
+
+class Store:
+    """One run's rows. Writes from coroutines are committed in groups by one thread; reads are ordinary."""
+
+    def __init__(self, engine: sa.Engine, *, run_id: str, folder: Path) -> None:
+        self.engine = engine
+        self.run_id = run_id
+        self.folder = folder
+        self._jobs: queue.SimpleQueue[tuple[Callable[[sa.Connection], Any], Future[Any]] | None]
+        self._jobs = queue.SimpleQueue()
+        self._writer: threading.Thread | None = None
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[Session]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        with _disk_errors(self.folder), Session(self.engine) as session, session.begin():
+            yield session
+
+    async def write(self, job: Callable[[sa.Connection], T]) -> T:
+        """Run `job` on the writer's connection and return once its transaction is committed.
+
+        Jobs of many coroutines share a commit: a commit costs a disk write, a job only microseconds.
+        """
+        if self._writer is None:
+            self._writer = threading.Thread(target=self._write_jobs, name="store-writer", daemon=True)
+            self._writer.start()
+        future: Future[T] = Future()
+        self._jobs.put((job, future))
+        # Shielded: a commit under way is finished and counted even when its coroutine is cancelled.
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    def insert_new(self, table: sa.Table) -> Any:
+        """Build an INSERT that leaves rows already there alone."""
+        dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
+        return dialect.insert(table).on_conflict_do_nothing()
+
+    def close(self) -> None:
+        """Finish pending writes and let go of the database."""
+        if self._writer is not None:
+            self._jobs.put(None)
+            self._writer.join()
+            self._writer = None
+        self.engine.dispose()
+
+    def _write_jobs(self) -> None:
+        with self.engine.connect() as connection:
+            while (first := self._jobs.get()) is not None:
+                group = [first]
+                last = False
+                with contextlib.suppress(queue.Empty):
+                    while len(group) < 256:
+                        job = self._jobs.get_nowait()
+                        if job is None:
+                            last = True
+                            break
+                        group.append(job)
+                self._commit(connection, group)
+                if last:
+                    return
+
+    def _commit(
+        self, connection: sa.Connection, group: Sequence[tuple[Callable[[sa.Connection], Any], Future[Any]]]
+    ) -> None:
+        results: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with _disk_errors(self.folder), connection.begin():
+                for job, future in group:
+                    try:
+                        with connection.begin_nested():
+                            results.append((future, job(connection), None))
+                    except sa.exc.IntegrityError as error:
+                        results.append((future, None, error))
+        except Exception as error:
+            results = [(future, None, error) for _, future in group]
+        for future, result, failure in results:
+            if failure is None:
+                future.set_result(result)
+            else:
+                future.set_exception(failure)
+
+
+def open_store(folder: Path, *, url: str | None = None, create: bool = True) -> Store:
+    """Open the run in `folder`; with `url`, its rows live in that database under the folder's name.
+
+    Raises:
+        CultureParkError: When there is no run and `create` is off, the folder cannot be written, the file is
+            not a run database or was written by a newer version.
+    """
+    database = folder / DATABASE
+    if url is None and not create and not database.exists():
+        raise CultureParkError(f"{folder}: there is no run here; `culturepark run --run {folder}` makes one")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CultureParkError(f"{folder}: cannot make the run folder ({error.strerror})") from None
+    engine = _engine(url or f"sqlite:///{database}")
+    run_id = "run" if url is None else folder.resolve().name
+    try:
+        with _disk_errors(folder):
+            migrate(engine, place=str(folder))
+    except CultureParkError:
+        engine.dispose()
+        raise
+    return Store(engine, run_id=run_id, folder=folder)
+
+
+def migrate(
+    engine: sa.Engine,
+    *,
+    place: str,
+    migrations: Mapping[int, Sequence[str]] = MIGRATIONS,
+    to: int = SCHEMA_VERSION,
+) -> None:
+    """Bring a database to version `to`, making the tables of every imported stage where they are missing."""
+    with engine.begin() as connection:
+        version = None
+        if sa.inspect(connection).has_table(SchemaVersion.__tablename__):
+            version = connection.scalar(sa.select(SchemaVersion.version))
+        if version is not None and version > to:
+            raise CultureParkError(
+                f"{place}: written by a newer CulturePark (schema {version}, this one reads up to {to}); "
+                "upgrade with `pip install --upgrade culturepark`"
+            )
+        for step in range(version or to, to):
+            for statement in migrations[step]:
+                connection.execute(sa.text(statement))
+        Base.metadata.create_all(connection)
+        if version != to:
+            connection.execute(sa.delete(SchemaVersion))
+            connection.execute(sa.insert(SchemaVersion).values(version=to))
+
+
+@contextlib.contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep a second pipeline stage off the folder while this one writes.
+
+    Raises:
+        CultureParkError: Names the process that holds the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            owner = lock.read().strip() or "unknown"
+            raise CultureParkError(
+                f"{folder}: process {owner} is working on this run; wait for it or stop it first"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        engine = sa.create_engine(url)
+    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+        scheme = url.split("://", maxsplit=1)[0]
+        raise CultureParkError(
+            f"--store {scheme}://…: {error}; PostgreSQL needs `pip install 'culturepark[postgres]'` and a URL "
+            "such as postgresql+psycopg://user@host/database"
+        ) from None
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # The driver's own implicit BEGIN would come after a SAVEPOINT; SQLAlchemy's event sends it instead.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@contextlib.contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """Say what a full disk, a read-only folder or a foreign file means in one line."""
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        cause = str(error.orig)
+        if "full" in cause:
+            raise CultureParkError(
+                f"{folder}: the disk is full; everything before is saved; free space and run the same command"
+            ) from None
+        if "readonly" in cause or "unable to open" in cause:
+            raise CultureParkError(f"{folder}: cannot be written ({cause}); choose another --run") from None
+        raise CultureParkError(f"{folder}: the database cannot be used ({cause.strip()})") from None
+    except sa.exc.DatabaseError as error:
+        raise CultureParkError(
+            f"{folder / DATABASE}: is not a CulturePark run ({error.orig}); choose another --run"
+        ) from None

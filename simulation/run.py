@@ -1,0 +1,91 @@
+"""Hold the planned talks: concurrent, resumable at every turn, one talk's failure is its own."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from culturepark.protocols.base import TurnProtocol
+from culturepark.protocols.turn import Turn
+from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.errors import ModelError
+from culturepark.runtime.hashing import seed_from
+from culturepark.runtime.ledger import Ledger
+from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
+from culturepark.runtime.progress import Reporter
+from culturepark.runtime.request import Message, Request, Sampling
+from culturepark.runtime.store import Store
+from culturepark.simulation.group_chat import ProtocolError, Talk, hold_talk
+from culturepark.simulation.talks import load_transcripts, save_plans, save_turn, set_status, statuses
+from culturepark.simulation.transcript import Transcript
+
+
+class Simulated(NamedTuple):
+    """How the planned talks stand."""
+
+    complete: int
+    failed: tuple[tuple[str, str], ...]
+    """Talk id and reason."""
+
+
+async def simulate(
+    store: Store,
+    ledger: Ledger,
+    plans: Sequence[Transcript],
+    protocol: TurnProtocol,
+    *,
+    sampling: Sampling,
+    concurrency: int,
+    progress: Reporter,
+) -> Simulated:
+    """Hold every planned talk that is not complete, going on from its last committed turn.
+
+    Raises:
+        BudgetSpentError: When the budget ended the run; committed turns stay.
+        EndpointDownError: When the endpoint cannot be used at all.
+    """
+    await save_plans(store, plans)
+    known = statuses(store, [plan.id for plan in plans])
+    todo = [plan.id for plan in plans if known[plan.id] != "complete"]
+    progress.start("talks", total=len(plans), done=len(plans) - len(todo))
+
+    async def hold(talk_id: str) -> None:
+        (transcript,) = load_transcripts(store, ids=[talk_id])
+        try:
+            await _hold(store, ledger, transcript, protocol, sampling)
+        except (ModelError, ProtocolError) as error:
+            await set_status(store, talk_id, "failed", str(error))
+        else:
+            await set_status(store, talk_id, "complete")
+        progress.advance()
+
+    await run_bounded(todo, hold, concurrency=concurrency)
+    ids = {plan.id for plan in plans}
+    failed = [talk for talk in load_transcripts(store, status="failed") if talk.id in ids]
+    return Simulated(len(plans) - len(failed), tuple((talk.id, talk.reason or "") for talk in failed))
+
+
+async def _hold(
+    store: Store, ledger: Ledger, transcript: Transcript, protocol: TurnProtocol, sampling: Sampling
+) -> None:
+    seed = seed_from(transcript.id) & 0x7FFFFFFF
+
+    async def on_turn(turn: Turn) -> None:
+        await save_turn(store, transcript.id, turn)
+
+    async def asker(prompt: str) -> str:
+        request = Request(
+            messages=(Message(role="user", content=prompt),), purpose="protocol_ask", sampling=sampling, seed=seed
+        )
+        return (await ledger.complete(request)).reply.text
+
+    talk = Talk(
+        id=transcript.id,
+        root=transcript.id,
+        question=transcript.question,
+        seats=transcript.seats,
+        protocol=protocol,
+        on_turn=on_turn,
+        turns=list(transcript.turns),
+        asker=asker,
+    )
+    client = LedgerChatCompletionClient(ledger, purpose="utterance", sampling=sampling, seed=seed)
+    await hold_talk(talk, client=client, language=transcript.language)

@@ -1,0 +1,157 @@
+"""A persona as an AutoGen agent: its own context, its own character sheet, one utterance a turn."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from autogen_agentchat.agents import BaseChatAgent
+from autogen_agentchat.base import Response
+from autogen_agentchat.messages import BaseChatMessage, TextMessage
+from autogen_core import CancellationToken
+from autogen_core.model_context import UnboundedChatCompletionContext
+from autogen_core.models import LLMMessage, RequestUsage, SystemMessage, UserMessage
+
+from culturepark.personas.question import Question
+from culturepark.personas.seat import Seat
+from culturepark.protocols.turn import Flag, Turn
+from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
+from culturepark.runtime.request import Completed
+from culturepark.simulation.character import announced, character_sheet, next_line, said
+from culturepark.simulation.checks import flags, tidy
+
+MODERATOR = "moderator"
+AGAIN: dict[Flag, str] = {
+    "empty": "Write one or two sentences.",
+    "role_break": "Write as the character, a person; say nothing about yourself as a writer or a program.",
+    "parrot": "Do not copy what somebody else said; say something new in other words.",
+    "repetition": "Do not repeat yourself; bring up something new.",
+    "wrong_language": "Write in the language of the talk.",
+    "truncated": "Write one short, whole sentence.",
+}
+
+
+class Spoken(NamedTuple):
+    """An utterance with the reply it was cut from."""
+
+    text: str
+    completed: Completed
+    flags: tuple[Flag, ...]
+    draws: int
+
+
+class PersonaAgent(BaseChatAgent):
+    """Speaks for one seat.
+
+    Its context is the script so far, which only grows at the end, so that the endpoint's prefix cache hits; the
+    request for the next line, with the whisper, comes after it and is not kept.
+    """
+
+    def __init__(
+        self,
+        seat: Seat,
+        *,
+        seats: Sequence[Seat],
+        question: Question,
+        language: str,
+        client: LedgerChatCompletionClient,
+        turns: Sequence[Turn] = (),
+    ) -> None:
+        """With `turns`, the agent remembers a talk it did not live through: resume and fork need no other state."""
+        super().__init__(seat.id, f"{seat.name} from {seat.culture.country_name}")
+        self._seat = seat
+        self._names = {other.id: other.name for other in seats}
+        self._language = language
+        self._client = client
+        self._sheet = SystemMessage(content=character_sheet(seat, question))
+        self._context = UnboundedChatCompletionContext(initial_messages=self._remember(turns))
+        self._said = [(turn.speaker, turn.text) for turn in turns]
+        self._whisper: str | None = None
+        """What the moderator whispered for the coming turn only."""
+        self.failure: Exception | None = None
+        """What went wrong, as it was raised: AutoGen hands an agent's error on as text."""
+
+    @property
+    def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
+        """Plain text only."""
+        return (TextMessage,)
+
+    async def on_messages(
+        self,
+        messages: Sequence[BaseChatMessage],
+        cancellation_token: CancellationToken,  # noqa: ARG002  (a reply that is paid for is also kept)
+    ) -> Response:
+        """Hear what was said since the last turn, then speak."""
+        self._whisper = None
+        for message in messages:
+            await self._hear(message)
+        try:
+            spoken = await self._speak()
+        except Exception as error:
+            self.failure = error
+            raise
+        await self._note(self.name, spoken.text)
+        reply = spoken.completed.reply
+        message = TextMessage(
+            source=self.name,
+            content=spoken.text,
+            models_usage=RequestUsage(prompt_tokens=reply.tokens_in, completion_tokens=reply.tokens_out),
+            metadata={
+                "request": spoken.completed.key,
+                "model": reply.model,
+                "finish_reason": reply.finish_reason,
+                "tokens_cached": str(reply.tokens_cached),
+                "draws": str(spoken.draws),
+                "flags": " ".join(spoken.flags),
+            },
+        )
+        return Response(chat_message=message)
+
+    async def on_reset(self, cancellation_token: CancellationToken) -> None:  # noqa: ARG002  (AutoGen's signature)
+        """Forget the talk."""
+        await self._context.clear()
+        self._said.clear()
+
+    async def _speak(self) -> Spoken:
+        """Ask; if the turn checks object, ask once more, naming the fault, and keep the better of the two."""
+        memory = [self._sheet, *await self._context.get_messages()]
+        first = await self._draw(memory, draw=0, again="")
+        if not first.flags:
+            return first
+        second = await self._draw(memory, draw=1, again=" ".join(AGAIN[flag] for flag in first.flags))
+        better = second if len(second.flags) < len(first.flags) else first
+        return better._replace(draws=2)
+
+    async def _draw(self, memory: Sequence[LLMMessage], *, draw: int, again: str) -> Spoken:
+        request = UserMessage(
+            content=next_line(self._seat, guidance=self._whisper, again=again), source=MODERATOR
+        )
+        others = [name for seat, name in self._names.items() if seat != self.name]
+        completed = await self._client.complete(
+            [*memory, request], draw=draw, stop=("\n",)
+        )
+        reply = completed.reply
+        cut = reply.finish_reason == "length"
+        text = tidy(reply.text, name=self._seat.name, others=others, cut=cut)
+        found = flags(text, said=self._said, speaker=self.name, language=self._language, cut=cut)
+        return Spoken(text, completed, found, draws=1)
+
+    async def _hear(self, message: BaseChatMessage) -> None:
+        text = message.to_text()
+        if message.source != MODERATOR:
+            await self._note(message.source, text)
+        elif message.metadata["private"] == "yes":
+            self._whisper = text
+        else:
+            await self._context.add_message(UserMessage(content=announced(text), source=MODERATOR))
+
+    async def _note(self, speaker: str, text: str) -> None:
+        await self._context.add_message(UserMessage(content=said(self._names[speaker], text), source=speaker))
+        self._said.append((speaker, text))
+
+    def _remember(self, turns: Sequence[Turn]) -> list[LLMMessage]:
+        """Rebuild the context from the transcript, message for message as `on_messages` grew it."""
+        memory: list[LLMMessage] = []
+        for turn in turns:
+            if turn.cue is not None and not turn.cue.private:
+                memory.append(UserMessage(content=announced(turn.cue.guidance), source=MODERATOR))
+            memory.append(UserMessage(content=said(self._names[turn.speaker], turn.text), source=turn.speaker))
+        return memory

@@ -1,0 +1,150 @@
+"""The talks of a run in the store: planned, under way turn by turn, complete or failed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from culturepark.protocols.turn import Turn
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.store import Base, Store
+from culturepark.simulation.transcript import Transcript
+
+Status = Literal["planned", "complete", "failed"]
+
+
+class TalkRow(Base):
+    """A talk's fixed part, as decided before its first turn."""
+
+    __tablename__ = "talks"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    """Place in the plan it was first part of; lists are in this order."""
+    question: Mapped[str] = mapped_column(index=True)
+    cultures: Mapped[str]
+    """The delegates' cultures, joined by `+`."""
+    protocol: Mapped[str]
+    status: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str | None]
+    plan: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    """The transcript without its turns."""
+
+
+class TurnRow(Base):
+    """One committed utterance."""
+
+    __tablename__ = "turns"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    talk: Mapped[str] = mapped_column(primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True)
+    speaker: Mapped[str]
+    text: Mapped[str]
+    turn: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+
+
+_TALKS = cast(sa.Table, TalkRow.__table__)
+_TURNS = cast(sa.Table, TurnRow.__table__)
+
+
+async def save_plans(store: Store, plans: Sequence[Transcript]) -> None:
+    """Write down talks that are not there yet; talks of an earlier plan stay as they are."""
+    insert = store.insert_new(_TALKS)
+    rows = [_talk_row(store, plan, position) for position, plan in enumerate(plans)]
+
+    def job(connection: sa.Connection) -> None:
+        if rows:
+            connection.execute(insert, rows)
+
+    await store.write(job)
+
+
+async def save_turn(store: Store, talk: str, turn: Turn) -> None:
+    """Commit one utterance. A second commit of the same turn is a fault of ours and raises."""
+    row = {
+        "run_id": store.run_id,
+        "talk": talk,
+        "index": turn.index,
+        "speaker": turn.speaker,
+        "text": turn.text,
+        "turn": turn.model_dump(mode="json"),
+    }
+    await store.write(lambda connection: connection.execute(_TURN_INSERT, row))
+
+
+async def set_status(store: Store, talk: str, status: Status, reason: str | None = None) -> None:
+    """Mark how a talk stands."""
+    change = sa.update(_TALKS).where(_TALKS.c.run_id == store.run_id, _TALKS.c.id == talk)
+    await store.write(lambda connection: connection.execute(change.values(status=status, reason=reason)))
+
+
+def load_transcripts(
+    store: Store, *, ids: Iterable[str] | None = None, status: Status | None = None
+) -> list[Transcript]:
+    """Read talks with their turns, in the order of the plan."""
+    talks = sa.select(_TALKS).where(_TALKS.c.run_id == store.run_id)
+    turns = sa.select(_TURNS.c.talk, _TURNS.c.turn).where(_TURNS.c.run_id == store.run_id)
+    if ids is not None:
+        wanted = list(ids)
+        talks = talks.where(_TALKS.c.id.in_(wanted))
+        turns = turns.where(_TURNS.c.talk.in_(wanted))
+    if status is not None:
+        talks = talks.where(_TALKS.c.status == status)
+    said: dict[str, list[Any]] = defaultdict(list)
+    with store.engine.connect() as connection:
+        for talk, turn in connection.execute(turns.order_by(_TURNS.c.talk, _TURNS.c.index)):
+            said[talk].append(turn)
+        rows = connection.execute(talks.order_by(_TALKS.c.position, _TALKS.c.id)).mappings().all()
+    return [
+        Transcript.model_validate(
+            {**row["plan"], "status": row["status"], "reason": row["reason"], "turns": said[row["id"]]}
+        )
+        for row in rows
+    ]
+
+
+def find_transcript(store: Store, talk: str) -> Transcript:
+    """Read one talk by its id or a beginning of it that only one talk has.
+
+    Raises:
+        CultureParkError: When no talk, or more than one, begins so.
+    """
+    query = sa.select(_TALKS.c.id).where(
+        _TALKS.c.run_id == store.run_id, _TALKS.c.id.startswith(talk, autoescape=True)
+    )
+    with store.engine.connect() as connection:
+        found = sorted(connection.scalars(query))
+    if len(found) != 1:
+        what = f"{len(found)} talks begin" if found else "no talk begins"
+        raise CultureParkError(f"{store.folder}: {what} with {talk!r}; `culturepark transcripts list` shows the ids")
+    return load_transcripts(store, ids=found)[0]
+
+
+def statuses(store: Store, ids: Sequence[str]) -> dict[str, Status]:
+    """How the talks of a plan stand; a talk the store does not know is left out."""
+    query = sa.select(_TALKS.c.id, _TALKS.c.status).where(_TALKS.c.run_id == store.run_id)
+    with store.engine.connect() as connection:
+        known: dict[str, Status] = dict(cast("Iterable[tuple[str, Status]]", connection.execute(query)))
+    return {talk: known[talk] for talk in ids if talk in known}
+
+
+_TURN_INSERT = sa.insert(_TURNS)
+
+
+def _talk_row(store: Store, plan: Transcript, position: int) -> dict[str, Any]:
+    delegates = [seat.culture.id for seat in plan.seats if seat.role == "delegate"]
+    return {
+        "run_id": store.run_id,
+        "id": plan.id,
+        "position": position,
+        "question": plan.question.id,
+        "cultures": "+".join(delegates),
+        "protocol": plan.protocol.name,
+        "status": "planned",
+        "reason": None,
+        "plan": plan.model_dump(mode="json", exclude={"turns", "status", "reason"}),
+    }
