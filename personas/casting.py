@@ -110,13 +110,17 @@ def cast_talks(settings: CastSettings, roster: Roster, survey: Survey, *, seed: 
             if not unasked:
                 cells.append((question, table))
     if not cells:
-        raise CultureParkError("no question was asked in the countries of this cast; choose other questions or cultures")
+        raise CultureParkError(
+            "no question was asked in the countries of this cast; choose other questions or cultures"
+        )
     wanted = settings.talks or len(cells)
     talks = [
         _seat(question, table, number // len(cells), settings, roster, stances, number)
         for number, (question, table) in enumerate(islice(cycle(cells), wanted))
     ]
-    return Casting(talks=tuple(talks), skipped=tuple(sorted(set(skipped), key=lambda item: (item.question, item.country))))
+    return Casting(
+        talks=tuple(talks), skipped=tuple(sorted(set(skipped), key=lambda item: (item.question, item.country)))
+    )
 
 
 def _tables(settings: CastSettings, cultures: Sequence[str]) -> list[tuple[str, ...]]:

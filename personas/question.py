@@ -73,5 +73,7 @@ class Question(Record):
         if "en" not in self.text:
             raise ValueError(f"question {self.id} has no English text")
         if set(self.words) != set(self.scale.codes):
-            raise ValueError(f"question {self.id}: words for codes {sorted(self.words)}, scale {list(self.scale.codes)}")
+            raise ValueError(
+                f"question {self.id}: words for codes {sorted(self.words)}, scale {list(self.scale.codes)}"
+            )
         return self

@@ -71,7 +71,9 @@ def load_roster(folders: Sequence[Path] = ()) -> Roster:
     Raises:
         CultureParkError: Names the file and what is wrong with it.
     """
-    loaded = [_culture_file(parse_yaml(file.read_text(encoding="utf-8"), place=file.name), file.name) for file in _shipped()]
+    loaded = [
+        _culture_file(parse_yaml(file.read_text(encoding="utf-8"), place=file.name), file.name) for file in _shipped()
+    ]
     for folder in folders:
         if not folder.is_dir():
             raise CultureParkError(f"{folder}: there is no such folder of persona files")

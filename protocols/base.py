@@ -38,7 +38,7 @@ class Scene:
     @property
     def rng(self) -> random.Random:
         """Random numbers of this turn: the same whenever the same turn of the same talk is cued."""
-        return random.Random(seed_from(self.root, len(self.turns)))  # noqa: S311
+        return random.Random(seed_from(self.root, len(self.turns)))
 
     async def ask(self, prompt: str) -> str:
         """Put a question to a model; the answer is recorded on the coming turn and fed back on replay."""

@@ -84,7 +84,7 @@ def _from_file(path: Path, attribute: str) -> tuple[Callable[..., TurnProtocol],
     sys.modules[module_name] = module  # dataclasses look their module up by name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # noqa: BLE001  (any code may stand in a user's file; its author needs the line)
+    except Exception as error:
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next

@@ -101,16 +101,12 @@ def worst_case(request: Request, price: Price) -> Amount:
     """Bound a request from above: a token is at least one byte, and a chat template adds a few a message."""
     tokens_in = sum(len(message.content.encode()) + 16 for message in request.messages)
     tokens_out = request.sampling.max_tokens
-    return Amount(
-        1, tokens_in + tokens_out, price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out)
-    )
+    return Amount(1, tokens_in + tokens_out, price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out))
 
 
 def actual(reply: Reply, price: Price) -> Amount:
     """What a reply took."""
-    money = price.of(
-        tokens_in=reply.tokens_in, tokens_cached=reply.tokens_cached, tokens_out=reply.tokens_out
-    )
+    money = price.of(tokens_in=reply.tokens_in, tokens_cached=reply.tokens_cached, tokens_out=reply.tokens_out)
     return Amount(1, reply.tokens_in + reply.tokens_out, money)
 
 

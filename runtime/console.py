@@ -56,8 +56,7 @@ def plain(value: object, *, keep_newlines: bool = False) -> str:
     text = str(value)
     kept = "\n" if keep_newlines else ""
     return "".join(
-        char if char in kept or not _acts(char) else " " if char in "\n\t\r" else f"\\x{ord(char):02x}"
-        for char in text
+        char if char in kept or not _acts(char) else " " if char in "\n\t\r" else f"\\x{ord(char):02x}" for char in text
     )
 
 

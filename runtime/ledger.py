@@ -147,9 +147,7 @@ class Ledger:
             self.tally.cached += 1
             return Completed(reply, key, cached=True)
         if self._endpoint is None:
-            raise ModelError(
-                f"no committed reply {key[:12]} for a {request.purpose!r} request, and the model is off"
-            )
+            raise ModelError(f"no committed reply {key[:12]} for a {request.purpose!r} request, and the model is off")
         started = time.monotonic()
         reply = await self._ask(self._endpoint, request)
         await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started)
@@ -190,9 +188,7 @@ class Ledger:
         return reply
 
     def _committed(self, key: str) -> Reply | None:
-        query = sa.select(_REPLIES.c.reply).where(
-            _REPLIES.c.run_id == self._store.run_id, _REPLIES.c.key == key
-        )
+        query = sa.select(_REPLIES.c.reply).where(_REPLIES.c.run_id == self._store.run_id, _REPLIES.c.key == key)
         with self._store.engine.connect() as connection:
             found = connection.scalar(query)
         return Reply.model_validate(found) if found is not None else None

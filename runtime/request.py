@@ -58,7 +58,8 @@ class Reply(Record):
     """Name of the model as the endpoint reported it."""
     label_logprobs: dict[str, float] | None = None
     """For a request with labels: natural log of the probability of each label's first token, over the whole
-    vocabulary. A label outside the endpoint's top list is absent. None where the endpoint gives none."""
+    vocabulary. For a label outside the endpoint's list of likely tokens it is the lowest on that list: an upper
+    bound. None where the endpoint gives no log-probabilities."""
 
 
 class Completed(NamedTuple):

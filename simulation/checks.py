@@ -35,8 +35,8 @@ def tidy(reply: str, *, name: str, others: Sequence[str], cut: bool) -> str:
     for other in (*others, name):
         text = re.split(rf"\n\s*[*\[]*{re.escape(other)}\s*[*\]]*\s*:", text, maxsplit=1)[0]
     text = re.split(r"\n\s*\[", text, maxsplit=1)[0].strip()
-    if len(text) > 1 and text[0] in "\"“«" and not any(mark in text[1:-1] for mark in "\"“”«»"):
-        text = text[1:].rstrip("\"”»").strip()
+    if len(text) > 1 and text[0] in '"“«' and not any(mark in text[1:-1] for mark in '"“”«»'):
+        text = text[1:].rstrip('"”»').strip()
     if cut and (ends := list(SENTENCE_END.finditer(text))):
         text = text[: ends[-1].end()]
     return " ".join(text.split())
@@ -84,7 +84,7 @@ def _shingles(text: str) -> set[tuple[str, ...]]:
 
 
 def _in_script(text: str, language: str) -> bool:
-    script = SCRIPTS.get(language.split("-")[0])
+    script = SCRIPTS.get(language.split("-", maxsplit=1)[0])
     letters = [char for char in text if char.isalpha()]
     if script is None or not letters:
         return True

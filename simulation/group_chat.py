@@ -70,9 +70,7 @@ async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient, language:
             raise ProtocolError(f"talk {talk.id}: the protocol ended before anybody spoke")
         return  # killed between its last turn and its mark: nothing is left to say
     agents = [
-        PersonaAgent(
-            seat, seats=talk.seats, question=talk.question, language=language, client=client, turns=talk.turns
-        )
+        PersonaAgent(seat, seats=talk.seats, question=talk.question, language=language, client=client, turns=talk.turns)
         for seat in talk.seats
     ]
     team = _ProtocolGroupChat(agents, talk, first)
@@ -107,9 +105,7 @@ class _Manager(BaseGroupChatManager):
             message = TextMessage(
                 source=MODERATOR, content=cue.guidance, metadata={"private": "yes" if cue.private else "no"}
             )
-            topic = (
-                self._participant_name_to_topic_type[cue.speaker.id] if cue.private else self._group_topic_type
-            )
+            topic = self._participant_name_to_topic_type[cue.speaker.id] if cue.private else self._group_topic_type
             # Published before returning, so the speaker's FIFO inbox holds the whisper ahead of the request
             # to speak; sending it later would reach the *next* turn instead.
             await self.publish_message(GroupChatStart(messages=[message]), topic_id=DefaultTopicId(type=topic))
@@ -225,7 +221,7 @@ async def next_cue(talk: Talk) -> Cue | None:
         cue = await answer if inspect.isawaitable(answer) else answer
     except CultureParkError:
         raise
-    except Exception as error:  # noqa: BLE001  (a user's protocol may raise anything; its talk fails, others go on)
+    except Exception as error:
         raise ProtocolError(f"{place}: the protocol raised {type(error).__name__}: {error}") from error
     if cue is None:
         return None

@@ -121,13 +121,9 @@ class PersonaAgent(BaseChatAgent):
         return better._replace(draws=2)
 
     async def _draw(self, memory: Sequence[LLMMessage], *, draw: int, again: str) -> Spoken:
-        request = UserMessage(
-            content=next_line(self._seat, guidance=self._whisper, again=again), source=MODERATOR
-        )
+        request = UserMessage(content=next_line(self._seat, guidance=self._whisper, again=again), source=MODERATOR)
         others = [name for seat, name in self._names.items() if seat != self.name]
-        completed = await self._client.complete(
-            [*memory, request], draw=draw, stop=("\n",)
-        )
+        completed = await self._client.complete([*memory, request], draw=draw, stop=("\n",))
         reply = completed.reply
         cut = reply.finish_reason == "length"
         text = tidy(reply.text, name=self._seat.name, others=others, cut=cut)

@@ -113,9 +113,7 @@ def find_transcript(store: Store, talk: str) -> Transcript:
     Raises:
         CultureParkError: When no talk, or more than one, begins so.
     """
-    query = sa.select(_TALKS.c.id).where(
-        _TALKS.c.run_id == store.run_id, _TALKS.c.id.startswith(talk, autoescape=True)
-    )
+    query = sa.select(_TALKS.c.id).where(_TALKS.c.run_id == store.run_id, _TALKS.c.id.startswith(talk, autoescape=True))
     with store.engine.connect() as connection:
         found = sorted(connection.scalars(query))
     if len(found) != 1:

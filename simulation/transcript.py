@@ -9,6 +9,7 @@ from culturepark.personas.seat import Seat
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.record import Record
 
+
 class ProtocolUsed(Record):
     """The protocol of a talk: its name, arguments and the hash of its source."""
 

@@ -11,4 +11,4 @@ def held_out_distribution(survey: Survey, question: str, country: str) -> Distri
     """
     if survey.questions[question].split != "held-out":
         raise ValueError(f"{question} is a seed question; talks were made from it")
-    return survey._counts.get((question, country))  # noqa: SLF001  (this module is the door)
+    return survey._counts.get((question, country))

@@ -140,11 +140,15 @@ def _code(text: str, question: Question, *, place: str) -> int | None:
     try:
         value = float(text)
     except ValueError:
-        raise CultureParkError(f"{place}: {text!r} is not an answer code; expected {list(question.scale.codes)}") from None
+        raise CultureParkError(
+            f"{place}: {text!r} is not an answer code; expected {list(question.scale.codes)}"
+        ) from None
     if value < 0:
         return None
     if value != int(value) or int(value) not in question.scale.codes:
-        raise CultureParkError(f"{place}: code {text} is not on the scale {list(question.scale.codes)}; correct the file")
+        raise CultureParkError(
+            f"{place}: code {text} is not on the scale {list(question.scale.codes)}; correct the file"
+        )
     return int(value)
 
 
@@ -152,4 +156,6 @@ def _number(text: str, path: Path, number: int, column: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise CultureParkError(f"{path}:{number}, column {column}: {text!r} is not a number; correct the file") from None
+        raise CultureParkError(
+            f"{path}:{number}, column {column}: {text!r} is not a number; correct the file"
+        ) from None

@@ -185,7 +185,9 @@ def load_survey(name: str) -> Survey:
     try:
         text = (folder / QUESTIONS).read_text(encoding="utf-8")
     except OSError:
-        raise CultureParkError(f"{place}: there is no such file; `surveys import-wvs` or `import-goqa` makes one") from None
+        raise CultureParkError(
+            f"{place}: there is no such file; `surveys import-wvs` or `import-goqa` makes one"
+        ) from None
     entry = build(SurveyFile, parse_yaml(text, place=place), place=place)
     questions = _questions(entry, place=place)
     return Survey(entry.survey, questions, _read_counts(folder, name, entry.survey, questions))
@@ -237,7 +239,9 @@ def _read_counts(
         except (KeyError, TypeError, ValueError) as error:
             raise CultureParkError(f"{place}:{number}: {row} is not country,question,code,count ({error})") from None
         if code not in question.scale.codes or count < 0:
-            raise CultureParkError(f"{place}:{number}: code {code}, count {count:g} is not on the scale of {question.id}")
+            raise CultureParkError(
+                f"{place}:{number}: code {code}, count {count:g} is not on the scale of {question.id}"
+            )
         cell = counts.setdefault((question.id, row["country"]), dict.fromkeys(question.scale.codes, 0.0))
         cell[code] += count
     return {

@@ -41,9 +41,7 @@ class LedgerChatCompletionClient(ChatCompletionClient):
         self._seed = seed
         self._usage = RequestUsage(prompt_tokens=0, completion_tokens=0)
 
-    async def complete(
-        self, messages: Sequence[LLMMessage], *, draw: int = 0, stop: tuple[str, ...] = ()
-    ) -> Completed:
+    async def complete(self, messages: Sequence[LLMMessage], *, draw: int = 0, stop: tuple[str, ...] = ()) -> Completed:
         """Ask with AutoGen's messages; keeps what `CreateResult` has no field for (key, model as served)."""
         completed = await self._ledger.complete(
             Request(
@@ -100,9 +98,7 @@ class LedgerChatCompletionClient(ChatCompletionClient):
         assert not tools
         return sum(len(message.content.encode()) for message in tuple(_message(message) for message in messages))
 
-    def remaining_tokens(
-        self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()
-    ) -> int:
+    def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
         """Unknown in general: the endpoint says when a context is full, and the talk is listed with that."""
         assert not tools
         return 2**31 - self.count_tokens(messages)

@@ -151,16 +151,10 @@ class Endpoint:
         status, said = error.status_code, _message(error)
         if status in {408, 409, 429} or status >= 500:
             if status == 429 and "insufficient_quota" in str(error.code):
-                return EndpointDownError(
-                    f"{self._where}: the account's quota is used up; top it up and run again"
-                )
-            return RetryableError(
-                f"{self._where}: HTTP {status} {said}", after=_retry_after(error.response.headers)
-            )
+                return EndpointDownError(f"{self._where}: the account's quota is used up; top it up and run again")
+            return RetryableError(f"{self._where}: HTTP {status} {said}", after=_retry_after(error.response.headers))
         if status in {401, 403}:
-            return EndpointDownError(
-                f"{self._where}: the key was refused (HTTP {status}); check {KEY_VARIABLE}"
-            )
+            return EndpointDownError(f"{self._where}: the key was refused (HTTP {status}); check {KEY_VARIABLE}")
         if status == 404:
             return EndpointDownError(
                 f"{self._where}: HTTP 404 for model {self.model!r}; check the model's name and --base-url"
@@ -199,13 +193,14 @@ def _label_logprobs(choice: Mapping[str, Any], labels: tuple[str, ...]) -> dict[
     content = (choice.get("logprobs") or {}).get("content") or []
     if not labels or not content:
         return None
-    found: dict[str, float] = {}
-    for token in content[0].get("top_logprobs") or []:
+    top = content[0].get("top_logprobs") or []
+    found = dict.fromkeys(labels, min((token["logprob"] for token in top), default=0.0)) if top else {}
+    for token in top:
         word = token["token"].strip().casefold()
         for label in labels:
             if word and label.casefold().startswith(word):
-                found[label] = max(token["logprob"], found.get(label, float("-inf")))
-    return found
+                found[label] = max(token["logprob"], found[label])
+    return found or None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -1,0 +1,63 @@
+"""A sample: a distinct, verified opinion with everything needed to defend it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from culturepark.personas.culture import Culture
+from culturepark.personas.question import Question
+from culturepark.personas.stance import Stance
+from culturepark.postprocess.opinion import Opinion
+from culturepark.runtime.hashing import content_id
+from culturepark.runtime.record import Record
+from culturepark.runtime.request import Message
+
+PROMPT = "You answer as people in {country} do. Speak for yourself, in a sentence or two."
+
+
+class Sample(Record):
+    """What a model of a culture is trained on. Synthetic: no real person said this."""
+
+    id: str
+    text: str
+    culture: str
+    country: str
+    question: str
+    talk: str
+    turn: int
+    quote: str
+    stance: Stance | None
+    opinions: tuple[str, ...]
+    """Ids of the opinions it stands for, its own first."""
+    mass: int = Field(ge=1)
+    """How many opinions it stands for."""
+    messages: tuple[Message, ...]
+    """The chat row: who answers, the survey question, the opinion."""
+    synthetic: Literal[True] = True
+
+
+def make_sample(opinion: Opinion, merged: tuple[str, ...], *, question: Question, culture: Culture) -> Sample:
+    """Turn a kept opinion, and those merged into it, into a sample."""
+    return Sample(
+        id=content_id("s", [opinion.id, opinion.text]),
+        text=opinion.text,
+        culture=opinion.culture,
+        country=opinion.country,
+        question=opinion.question,
+        talk=opinion.talk,
+        turn=opinion.turn,
+        quote=opinion.quote,
+        stance=opinion.stance,
+        opinions=(opinion.id, *merged),
+        mass=1 + len(merged),
+        messages=(
+            Message(role="system", content=PROMPT.format(country=culture.country_name)),
+            Message(role="user", content=_ask(question)),
+            Message(role="assistant", content=opinion.text),
+        ),
+    )
+
+
+def _ask(question: Question) -> str:
+    text = question.text["en"]
+    return text if question.form == "question" else f"What do you think of this? {text}"

@@ -1,0 +1,133 @@
+"""Opinions, samples and the funnel of a run in the store."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from culturepark.postprocess.funnel import Funnel
+from culturepark.postprocess.opinion import Opinion
+from culturepark.postprocess.sample import Sample
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.store import Base, Store
+
+
+class OpinionRow(Base):
+    """One opinion with what became of it."""
+
+    __tablename__ = "opinions"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    talk: Mapped[str] = mapped_column(index=True)
+    turn: Mapped[int]
+    dropped: Mapped[str | None]
+    opinion: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+
+
+class SampleRow(Base):
+    """One distinct, verified sample."""
+
+    __tablename__ = "samples"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    culture: Mapped[str] = mapped_column(index=True)
+    question: Mapped[str]
+    sample: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+
+
+class FunnelRow(Base):
+    """The counts of the run's last refinement."""
+
+    __tablename__ = "funnel"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    funnel: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+
+
+_OPINIONS = cast(sa.Table, OpinionRow.__table__)
+_SAMPLES = cast(sa.Table, SampleRow.__table__)
+_FUNNEL = cast(sa.Table, FunnelRow.__table__)
+
+
+async def replace_refined(store: Store, opinions: Sequence[Opinion], samples: Sequence[Sample], funnel: Funnel) -> None:
+    """Put a refinement in the place of the one before, in one transaction."""
+    run_id = store.run_id
+    opinion_rows = [
+        {
+            "run_id": run_id,
+            "id": opinion.id,
+            "position": position,
+            "talk": opinion.talk,
+            "turn": opinion.turn,
+            "dropped": opinion.dropped,
+            "opinion": opinion.model_dump(mode="json"),
+        }
+        for position, opinion in enumerate(opinions)
+    ]
+    sample_rows = [
+        {
+            "run_id": run_id,
+            "id": sample.id,
+            "position": position,
+            "culture": sample.culture,
+            "question": sample.question,
+            "sample": sample.model_dump(mode="json"),
+        }
+        for position, sample in enumerate(samples)
+    ]
+
+    def job(connection: sa.Connection) -> None:
+        for table in (_OPINIONS, _SAMPLES, _FUNNEL):
+            connection.execute(sa.delete(table).where(table.c.run_id == run_id))
+        if opinion_rows:
+            connection.execute(sa.insert(_OPINIONS), opinion_rows)
+        if sample_rows:
+            connection.execute(sa.insert(_SAMPLES), sample_rows)
+        connection.execute(sa.insert(_FUNNEL).values(run_id=run_id, funnel=funnel.model_dump(mode="json")))
+
+    await store.write(job)
+
+
+def load_opinions(store: Store, *, talk: str | None = None) -> list[Opinion]:
+    """Read opinions in the order they were said, of one talk if given."""
+    query = sa.select(_OPINIONS.c.opinion).where(_OPINIONS.c.run_id == store.run_id)
+    if talk is not None:
+        query = query.where(_OPINIONS.c.talk == talk)
+    with store.engine.connect() as connection:
+        return [Opinion.model_validate(row) for row in connection.scalars(query.order_by(_OPINIONS.c.position))]
+
+
+def load_samples(store: Store, *, cultures: Sequence[str] = (), questions: Sequence[str] = ()) -> list[Sample]:
+    """Read samples in order, of some cultures or questions if given."""
+    query = sa.select(_SAMPLES.c.sample).where(_SAMPLES.c.run_id == store.run_id)
+    if cultures:
+        query = query.where(_SAMPLES.c.culture.in_(cultures))
+    if questions:
+        query = query.where(_SAMPLES.c.question.in_(questions))
+    with store.engine.connect() as connection:
+        return [Sample.model_validate(row) for row in connection.scalars(query.order_by(_SAMPLES.c.position))]
+
+
+def load_funnel(store: Store) -> Funnel | None:
+    """Read the counts of the last refinement; None before the first."""
+    with store.engine.connect() as connection:
+        row = connection.scalar(sa.select(_FUNNEL.c.funnel).where(_FUNNEL.c.run_id == store.run_id))
+    return Funnel.model_validate(row) if row is not None else None
+
+
+def find_sample(store: Store, sample: str) -> Sample:
+    """Read one sample by its id or a beginning of it that only one sample has.
+
+    Raises:
+        CultureParkError: When no sample, or more than one, begins so.
+    """
+    found = [candidate for candidate in load_samples(store) if candidate.id.startswith(sample)]
+    if len(found) != 1:
+        what = f"{len(found)} samples begin" if found else "no sample begins"
+        raise CultureParkError(f"{store.folder}: {what} with {sample!r}; `culturepark samples list` shows the ids")
+    return found[0]

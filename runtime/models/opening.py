@@ -1,0 +1,64 @@
+"""From a model's name to an endpoint that answers, and back to nothing left running."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from culturepark.runtime.console import note
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.models.builtin import Served, serve
+from culturepark.runtime.models.endpoint import Dialect, Endpoint
+from culturepark.runtime.models.spec import ModelSpec
+from culturepark.runtime.models.weights import fetch
+
+BUILTIN_SLOTS = 8
+BUILTIN_CONTEXT = 3072
+
+
+class OpenModel:
+    """An endpoint, with the server behind it where that is ours."""
+
+    def __init__(self, endpoint: Endpoint, served: Served | None) -> None:
+        self.endpoint = endpoint
+        self.served = served
+
+    @property
+    def concurrency(self) -> int:
+        """Requests that gain from being in flight together."""
+        return BUILTIN_SLOTS if self.served else 1024
+
+
+@asynccontextmanager
+async def open_model(spec: ModelSpec, *, base_url: str | None = None) -> AsyncIterator[OpenModel]:
+    """Make a model answer: fetch and serve weights, or connect to a server.
+
+    Raises:
+        CultureParkError: When a key is missing, weights cannot be fetched, or the server does not start.
+    """
+    if base_url is not None and spec.kind != "openai":
+        raise CultureParkError(
+            f"--base-url is for a server's model: write --model openai:NAME, not {spec.kind}:{spec.name}"
+        )
+    async with AsyncExitStack() as stack:
+        served: Served | None = None
+        dialect: Dialect = "openai" if base_url is None else "compatible"
+        if spec.kind != "openai":
+            path = fetch(spec.name) if spec.kind == "builtin" else Path(spec.name)
+            served = await stack.enter_async_context(serve(path, slots=BUILTIN_SLOTS, context=BUILTIN_CONTEXT))
+            base_url, dialect = served.base_url, "llama.cpp"
+        elif base_url is not None:
+            _warn_of_plain_http(base_url)
+        endpoint = Endpoint(identity=spec.identity, model=spec.name, base_url=base_url, dialect=dialect)
+        stack.push_async_callback(endpoint.close)
+        yield OpenModel(endpoint, served)
+
+
+def _warn_of_plain_http(base_url: str) -> None:
+    parts = urlsplit(base_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise CultureParkError(
+            f"--base-url {base_url!r} is not a web address; write for instance http://127.0.0.1:8000/v1"
+        )
+    if parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
+        note(f"warning: {parts.hostname} is reached over plain http: the key and the talks can be read on the way")

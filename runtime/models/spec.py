@@ -1,0 +1,64 @@
+"""Which model: the words after `--model`, and the identity that keys and ids are made with."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from culturepark.runtime.errors import CultureParkError, unknown
+from culturepark.runtime.models.weights import find_weights, weights_table
+from culturepark.runtime.record import Record
+
+DEFAULT_BUILTIN = "qwen2.5-coder-1.5b"
+KINDS = ("builtin", "openai", "gguf")
+
+
+class ModelSpec(Record):
+    """A model as a user names it."""
+
+    kind: Literal["builtin", "openai", "gguf"]
+    name: str
+    """Name in the weights table, name as the endpoint knows it, or path of a GGUF file."""
+
+    @property
+    def identity(self) -> str:
+        """What makes replies this model's: provider and name, and the weights' hash where they are here; never a URL."""
+        if self.kind == "openai":
+            return f"openai:{self.name}"
+        if self.kind == "builtin":
+            return f"builtin:{self.name}@{find_weights(self.name).sha256[:12]}"
+        return f"gguf:{Path(self.name).name}@{_file_sha256(self.name)[:12]}"
+
+
+def parse_model(text: str) -> ModelSpec:
+    """Read `builtin`, `builtin:NAME`, `openai:NAME` or `gguf:PATH`.
+
+    Raises:
+        CultureParkError: For anything else, with the closest known name.
+    """
+    kind, _, name = text.partition(":")
+    if kind == "builtin":
+        name = name or DEFAULT_BUILTIN
+        if "+" in name:
+            raise CultureParkError(
+                f"model {text!r}: adapters cannot be served yet; leave out {name[name.index('+') :]!r}"
+            )
+        if find_weights(name).kind != "gguf":
+            models = [known for known, entry in weights_table().items() if entry.kind == "gguf"]
+            raise CultureParkError(f"model {text!r} is an embedder; models that talk: {', '.join(models)}")
+        return ModelSpec(kind="builtin", name=name)
+    if kind == "gguf":
+        if not Path(name).is_file():
+            raise CultureParkError(f"model {text!r}: there is no file {name!r}")
+        return ModelSpec(kind="gguf", name=name)
+    if kind == "openai" and name:
+        return ModelSpec(kind="openai", name=name)
+    if kind == "openai":
+        raise CultureParkError("model 'openai:' names no model; write for instance openai:gpt-4o-mini")
+    raise unknown("kind of model", kind, KINDS, place=f"model {text!r} (builtin[:NAME], openai:NAME or gguf:PATH)")
+
+
+@lru_cache(maxsize=4)
+def _file_sha256(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
