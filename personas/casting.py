@@ -34,7 +34,7 @@ class CastSettings(Record):
     questions: tuple[str, ...] = ()
     """Seed questions; all when empty."""
     cast: Cast = "cross"
-    """`cross`: the main contact and one delegate; `in-culture`: two people of one culture; `panel`: several cultures."""
+    """`cross`: main contact and one delegate; `in-culture`: two people of one culture; `panel`: several cultures."""
     panel_size: int = Field(default=3, ge=2)
     """Delegates of a panel."""
     genders: Genders = "alternate"
@@ -52,7 +52,8 @@ class CastSettings(Record):
     def _known_stance(cls, stance: str) -> str:
         if stance not in STANCES and not stance.startswith("other:"):
             raise ValueError(
-                f"no stance choice named {stance!r}{did_you_mean(stance, STANCES)}; known: {', '.join(STANCES)}, other:COUNTRY"
+                f"no stance choice named {stance!r}{did_you_mean(stance, STANCES)}; "
+                f"known: {', '.join(STANCES)}, other:COUNTRY"
             )
         return stance
 
@@ -169,7 +170,7 @@ def _seat(
 def _gender(genders: Genders, number: int, place: int) -> Gender:
     """Gender of the seat at a place of the number-th talk."""
     if genders in {"female", "male"}:
-        return genders  # type: ignore[return-value]  # mypy does not narrow a Literal by membership
+        return genders
     if genders == "mixed":
         return "female" if (number + place) % 2 == 0 else "male"
     # Four talks run through all pairings of the first two seats; further seats alternate.
@@ -197,8 +198,7 @@ class _Stances:
         self._given: dict[tuple[str, str], Iterator[float]] = {}
         if self._other and self._other not in survey.countries:
             raise CultureParkError(
-                f"stance 'other:{self._other}': the survey has no such country{did_you_mean(self._other, survey.countries)}; "
-                f"it has: {', '.join(survey.countries)}"
+                f"stance 'other:{self._other}': the survey has no such country; it has: {', '.join(survey.countries)}"
             )
 
     def country(self, own: str) -> str:

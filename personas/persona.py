@@ -12,6 +12,9 @@ from culturepark.runtime.record import Record
 Gender = Literal["male", "female"]
 
 
+SPELLED = str.maketrans(dict(zip("ıßøłđæ", ("i", "ss", "o", "l", "d", "ae"), strict=True)))
+
+
 class Persona(Record):
     """A speaker. Frozen, so the persona saved beside a transcript is the one that spoke."""
 
@@ -37,7 +40,7 @@ def ascii_name(name: str) -> str:
         ValueError: When nothing is left, e.g. for a name in a script without Latin letters.
     """
     # NFKD splits accents off; the few letters it keeps whole are spelled out.
-    spelled = name.translate(str.maketrans({"ı": "i", "ß": "ss", "ø": "o", "ł": "l", "đ": "d", "æ": "ae"}))
+    spelled = name.translate(SPELLED)
     letters = unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode()
     short = re.sub(r"[^a-z0-9]+", "_", letters.lower()).strip("_")
     if not short:

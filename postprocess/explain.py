@@ -1,6 +1,6 @@
 """Walk a sample back: opinion, utterance, talk, stance, and the survey counts it all began with."""
 
-from culturepark.personas.surveys import load_survey
+from culturepark.personas.surveys.survey import load_survey
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample
 from culturepark.postprocess.tables import load_opinions
@@ -58,8 +58,7 @@ def explanation_text(found: Explanation) -> str:
     lines = [
         f"sample {sample.id}  ({sample.culture}, {sample.country}; stands for {sample.mass} opinion(s))",
         f"  {sample.text}",
-        f"said by {seat.name} from {seat.culture.country_name} in talk {talk.id}, turn {own.turn}, "
-        f"characters {own.start}-{own.end}:",
+        f"said by {seat.name} from {seat.culture.country_name} in talk {talk.id}, turn {own.turn}:",
         f"  {_marked(talk.turns[own.turn].text, own)}",
     ]
     if talk.turns[own.turn].flags:
@@ -67,8 +66,7 @@ def explanation_text(found: Explanation) -> str:
     if own.verdict is not None:
         sure = f" ({own.confidence[own.verdict]:.2f})" if own.confidence else ""
         lines.append(f"judged against the speaker's stance: {own.verdict}{sure}")
-    for other in found.opinions[1:]:
-        lines.append(f"also stands for (cosine {other.cosine}): {other.text}")
+    lines += [f"also stands for (cosine {other.cosine}): {other.text}" for other in found.opinions[1:]]
     lines.append(f"question {talk.question.id}: {talk.question.text['en']}")
     if sample.stance is not None:
         stance = sample.stance

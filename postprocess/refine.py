@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from culturepark.personas.question import Question
-from culturepark.personas.surveys import load_survey
+from culturepark.personas.surveys.survey import load_survey
 from culturepark.postprocess.dedupe import dedupe
 from culturepark.postprocess.extract import extract
 from culturepark.postprocess.funnel import Funnel, count_funnel

@@ -65,7 +65,8 @@ async def implies(
         logprobs: dict[str, float] | None = message.response_metadata["label_logprobs"]
         if logprobs is not None:
             confidence = calibrated(logprobs, offsets or {})
-            return Judgement(max(confidence, key=lambda verdict: confidence[verdict]), confidence, key)
+            likeliest = max(LABELS.values(), key=confidence.__getitem__)
+            return Judgement(likeliest, confidence, key)
         if (verdict := read_label(str(message.content))) is not None:
             return Judgement(verdict, None, key)
     return Judgement(None, None, key)

@@ -1,8 +1,13 @@
 """Dialogue protocols: who speaks next and what the moderator whispers."""
 
-from culturepark.protocols.base import Cue, Scene, TurnProtocol
-from culturepark.protocols.catalogue import PROTOCOLS, LoadedProtocol, load_protocol
-from culturepark.protocols.turn import Ask, Flag, SpokenCue, Turn
+from typing import TYPE_CHECKING
+
+from culturepark.runtime.lazy import contents
+
+if TYPE_CHECKING:
+    from culturepark.protocols.base import Cue, Scene, TurnProtocol
+    from culturepark.protocols.catalogue import PROTOCOLS, LoadedProtocol, load_protocol
+    from culturepark.protocols.turn import Ask, Flag, SpokenCue, Turn
 
 __all__ = [
     "PROTOCOLS",
@@ -16,3 +21,19 @@ __all__ = [
     "TurnProtocol",
     "load_protocol",
 ]
+
+__getattr__ = contents(
+    __name__,
+    {
+        "Ask": "turn",
+        "Cue": "base",
+        "Flag": "turn",
+        "LoadedProtocol": "catalogue",
+        "PROTOCOLS": "catalogue",
+        "Scene": "base",
+        "SpokenCue": "turn",
+        "Turn": "turn",
+        "TurnProtocol": "base",
+        "load_protocol": "catalogue",
+    },
+)

@@ -48,9 +48,9 @@ class Amount(NamedTuple):
 class Budget:
     """Reserves the worst case before a request leaves and settles for what it really took."""
 
-    def __init__(self, settings: BudgetSettings, *, spent: Amount = Amount(0, 0, 0.0)) -> None:
+    def __init__(self, settings: BudgetSettings, *, spent: Amount | None = None) -> None:
         self._limits = (settings.requests, settings.tokens, settings.money)
-        self._spent = spent
+        self._spent = spent or Amount(0, 0, 0.0)
         self._reserved: dict[int, Amount] = {}
         self._next = 0
         self._settled = asyncio.Condition()

@@ -236,6 +236,16 @@ class Ledger:
             del self._stored_messages[next(iter(self._stored_messages))]
 
 
+def spent_before(store: Store) -> Amount:
+    """What the run's committed replies took, so that a budget holds over several sittings."""
+    table = _REPLIES
+    tokens = sa.func.sum(table.c.tokens_in + table.c.tokens_out)
+    query = sa.select(sa.func.count(), tokens, sa.func.sum(table.c.cost)).where(table.c.run_id == store.run_id)
+    with store.engine.connect() as connection:
+        requests, tokens_spent, money = connection.execute(query).one()
+    return Amount(requests, tokens_spent or 0, money or 0.0)
+
+
 def request_key(identity: str, request: Request, *, prompt: str) -> str:
     """Key of a request: model, parameters, messages (by the hash of their chain), purpose and draw."""
     return sha256([identity, prompt, request.model_dump(mode="json", exclude={"messages"})])

@@ -157,7 +157,7 @@ class _Manager(BaseGroupChatManager):
         """Do nothing: a talk is rebuilt from its transcript, its team is thrown away."""
 
     async def save_state(self) -> Mapping[str, Any]:
-        """Nothing: the transcript is the state."""
+        """Save nothing: the transcript is the state."""
         return {}
 
     async def load_state(self, state: Mapping[str, Any]) -> None:

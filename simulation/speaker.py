@@ -77,7 +77,7 @@ class PersonaAgent(BaseChatAgent):
     async def on_messages(
         self,
         messages: Sequence[BaseChatMessage],
-        cancellation_token: CancellationToken,  # noqa: ARG002  (a reply that is paid for is also kept)
+        cancellation_token: CancellationToken,
     ) -> Response:
         """Hear what was said since the last turn, then speak."""
         self._whisper = None
@@ -105,7 +105,7 @@ class PersonaAgent(BaseChatAgent):
         )
         return Response(chat_message=message)
 
-    async def on_reset(self, cancellation_token: CancellationToken) -> None:  # noqa: ARG002  (AutoGen's signature)
+    async def on_reset(self, cancellation_token: CancellationToken) -> None:
         """Forget the talk."""
         await self._context.clear()
         self._said.clear()

@@ -126,7 +126,7 @@ def statuses(store: Store, ids: Sequence[str]) -> dict[str, Status]:
     """How the talks of a plan stand; a talk the store does not know is left out."""
     query = sa.select(_TALKS.c.id, _TALKS.c.status).where(_TALKS.c.run_id == store.run_id)
     with store.engine.connect() as connection:
-        known: dict[str, Status] = dict(cast("Iterable[tuple[str, Status]]", connection.execute(query)))
+        known = {talk: cast(Status, status) for talk, status in connection.execute(query)}
     return {talk: known[talk] for talk in ids if talk in known}
 
 

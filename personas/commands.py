@@ -1,0 +1,172 @@
+"""`culturepark personas …` and `culturepark surveys …`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
+
+personas_app = typer.Typer(help="Who speaks: cultures and their people.", no_args_is_help=True)
+surveys_app = typer.Typer(help="Survey questions, and how countries answered them.", no_args_is_help=True)
+Folders = Annotated[list[Path] | None, typer.Option("--personas", help="Folder of your own culture files.")]
+Source = Annotated[str, typer.Option("--source", help="A shipped survey, or the folder of an imported one.")]
+
+
+@personas_app.command("list")
+def list_personas(*, personas: Folders = None, as_json: JsonFlag = False) -> None:
+    """List everybody who can take a seat."""
+    from culturepark.personas import load_roster
+
+    roster = load_roster(personas or [])
+    if as_json:
+        print_json([{"id": key, **persona.model_dump()} for key, persona in sorted(roster.personas.items())])
+        return
+    rows = [
+        (key, persona.name, persona.gender, persona.culture, roster.cultures[persona.culture].country_name)
+        for key, persona in sorted(roster.personas.items())
+    ]
+    print_table(("persona", "name", "gender", "culture", "country"), rows)
+
+
+@personas_app.command("show")
+def show_persona(
+    persona: Annotated[str, typer.Argument(help="Id from `personas list`.")],
+    *,
+    personas: Folders = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show a persona and its culture."""
+    from culturepark.personas import load_roster
+
+    roster = load_roster(personas or [])
+    found = roster.persona(persona)
+    culture = roster.cultures[found.culture]
+    if as_json:
+        print_json({"id": persona, **found.model_dump(), "culture": culture.model_dump()})
+        return
+    say(f"{found.name} ({found.gender}), {persona}\n{found.background}\n{found.instructions}".rstrip())
+    say(
+        f"speaks for: {culture.people}, language {culture.language}; views grounded in {culture.country_name} "
+        f"({culture.country}); Hofstede's row: {culture.hofstede}"
+    )
+
+
+@surveys_app.command("list")
+def list_questions(*, source: Source = "wvs7", as_json: JsonFlag = False) -> None:
+    """List the questions of a survey, with the countries that were not asked."""
+    from culturepark.personas import load_survey
+
+    survey = load_survey(source)
+    rows = [
+        (
+            question.id,
+            question.split,
+            question.battery.partition(":")[2],
+            len(question.scale.codes),
+            question.text["en"],
+            " ".join(country for country in survey.countries if not survey.was_asked(question.id, country)) or None,
+        )
+        for question in survey.questions.values()
+    ]
+    columns = ("question", "split", "battery", "options", "text", "not asked in")
+    if as_json:
+        print_json([question.model_dump(mode="json") for question in survey.questions.values()])
+        return
+    print_table(columns, rows)
+
+
+@surveys_app.command("explore")
+def explore(
+    *,
+    source: Source = "wvs7",
+    limit: Annotated[int, typer.Option(help="Contested questions to show.")] = 10,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show how countries differ, without any model: contested questions, entropy, distances between countries."""
+    from culturepark.personas import load_survey
+    from culturepark.personas.surveys.explore import explore_survey
+
+    found = explore_survey(load_survey(source))
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    countries = found.countries
+    say("Most contested questions (mean Jensen-Shannon distance, 0 to 1, between pairs of countries)")
+    print_table(
+        ("question", "spread", "topic", *(f"H {country}" for country in countries)),
+        [
+            (item.question, item.spread, item.topic, *(item.entropy.get(country) for country in countries))
+            for item in found.questions[:limit]
+        ],
+    )
+    say("\nH: entropy of a country's answers, in bits (0: everybody agrees)\n")
+    say("Distance between countries (mean Jensen-Shannon distance over the questions both were asked)")
+    print_table(
+        ("country", *countries),
+        [(one, *(found.distances[one][other] for other in countries)) for one in countries],
+    )
+
+
+@surveys_app.command("import-wvs")
+def import_wvs_command(
+    file: Annotated[Path, typer.Argument(help="World Values Survey wave 7 CSV, official layout.")],
+    out: Annotated[Path, typer.Option("--out", help="Survey folder to write; use it with --source FOLDER.")],
+    *,
+    country: Annotated[
+        list[str] | None, typer.Option(help="CODE=culture, e.g. JOR=arabic; may be repeated; all when left out.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Count the answers of a WVS file (weighted where it has weights). Only counts are written, never microdata."""
+    from culturepark.personas import load_roster
+    from culturepark.personas.surveys.import_wvs import import_wvs, write_survey
+    from culturepark.runtime.errors import CultureParkError
+
+    roster = load_roster()
+    for pair in country or []:
+        code, equals, culture = pair.partition("=")
+        if equals and roster.culture(culture).country != code:
+            own = roster.culture(culture).country
+            raise CultureParkError(
+                f"--country {pair}: culture {culture!r} is grounded in {own}; to ground it in {code}, copy its file, "
+                "change `country`, and give the folder with persona_folders"
+            )
+    imported = import_wvs(file, countries=[pair.partition("=")[0] for pair in country or []])
+    write_survey(imported, out)
+    if as_json:
+        print_json(
+            {
+                "out": str(out),
+                "counted": imported.counted,
+                "respondents": imported.respondents,
+                "not_asked": [list(cell) for cell in imported.not_asked],
+                "skipped_rows": imported.skipped_rows,
+            }
+        )
+        return
+    print_table(("country", f"respondents ({imported.counted} counted)"), sorted(imported.respondents.items()))
+    if imported.not_asked:
+        note("not asked: " + ", ".join(f"{where} {item}" for where, item in imported.not_asked))
+    if imported.skipped_rows:
+        note(f"{imported.skipped_rows} rows without a country were skipped (summary rows)")
+    say(f"-> {out}   (use it with --source {out})")
+
+
+@surveys_app.command("import-goqa")
+def import_goqa_command(
+    file: Annotated[Path, typer.Argument(help="GlobalOpinionQA CSV: question, selections, options, source.")],
+    out: Annotated[Path, typer.Option("--out", help="Survey folder to write; use it with --source FOLDER.")],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Import GlobalOpinionQA: shares over the real options; all questions are held out, aliases marked."""
+    from culturepark.personas.surveys.import_goqa import import_goqa, write_goqa
+
+    imported = import_goqa(file)
+    write_goqa(imported, out)
+    if as_json:
+        print_json({"out": str(out), **imported.counts()})
+        return
+    print_table(("imported", "count"), list(imported.counts().items()))
+    say(f"-> {out}   (use it with --source {out})")

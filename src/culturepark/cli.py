@@ -1,0 +1,280 @@
+"""The command line: each stage's own commands, and the main job on top."""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from culturepark.personas.commands import personas_app, surveys_app
+from culturepark.postprocess.commands import samples_app
+from culturepark.protocols.commands import protocols_app
+from culturepark.runtime.commands import doctor, models_app
+from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
+from culturepark.simulation.commands import transcripts_app
+
+if TYPE_CHECKING:
+    from culturepark.pipeline import Result, Stage
+    from culturepark.study import Study
+
+app = typer.Typer(
+    name="culturepark",
+    help="Let language-model agents of different cultures talk, and distil what they say into training samples.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(protocols_app, name="protocols")
+app.add_typer(personas_app, name="personas")
+app.add_typer(surveys_app, name="surveys")
+app.add_typer(transcripts_app, name="transcripts")
+app.add_typer(samples_app, name="samples")
+app.add_typer(models_app, name="models")
+app.command()(doctor)
+
+StudyFile = Annotated[Path | None, typer.Argument(help="YAML; without it, the shipped quickstart study.")]
+Run = Annotated[Path | None, typer.Option("--run", help="Run folder; runs/<study name> by default.")]
+Store = Annotated[str | None, typer.Option(help="Database URL instead of the folder's run.db (PostgreSQL).")]
+Model = Annotated[str | None, typer.Option(help="builtin[:NAME], openai:NAME or gguf:PATH.")]
+BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1.")]
+Seed = Annotated[int | None, typer.Option(help="Of everything random.")]
+Concurrency = Annotated[int | None, typer.Option(help="Talks in flight.")]
+Money = Annotated[float | None, typer.Option("--budget", help="US dollars that are never exceeded.")]
+Cultures = Annotated[str | None, typer.Option("--culture", help="Comma-separated ids, e.g. arabic,korean.")]
+Questions = Annotated[str | None, typer.Option("--question", help="Comma-separated ids, e.g. wvs7:Q27,wvs7:Q28.")]
+Source = Annotated[str | None, typer.Option(help="A shipped survey, or the folder of an imported one.")]
+Protocol = Annotated[str | None, typer.Option(help="A name from `protocols list`, or ./file.py:Class.")]
+ProtocolArgs = Annotated[list[str] | None, typer.Option("--protocol-arg", help="key=value; may be repeated.")]
+Cast = Annotated[str | None, typer.Option(help="cross, in-culture or panel.")]
+Stance = Annotated[str | None, typer.Option(help="sampled, iid, mode, median, none or other:COUNTRY.")]
+Pair = Annotated[str | None, typer.Option(help="natural, conflict or agree.")]
+Limit = Annotated[int | None, typer.Option(help="Talks in all.")]
+Judge = Annotated[str | None, typer.Option("--judge-model", help="Who verifies; the talking model by default.")]
+Embedder = Annotated[str | None, typer.Option(help="all-minilm-l6-v2, multilingual-e5-small, a hub id or a folder.")]
+Keep = Annotated[str | None, typer.Option(help="entail, or entail+novel.")]
+MinCosine = Annotated[float | None, typer.Option(help="Similarity from which two opinions are one.")]
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  (typer's callback signature)
+    if wanted:
+        say(f"culturepark {version('culturepark')}")
+        raise typer.Exit
+
+
+@app.callback()
+def culturepark(
+    _version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_show_version)] = False,
+) -> None:
+    """Let language-model agents of different cultures talk, and distil what they say into training samples."""
+
+
+@app.command("run")
+def run_command(
+    study_file: StudyFile = None,
+    *,
+    run: Run = None,
+    store: Store = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    seed: Seed = None,
+    concurrency: Concurrency = None,
+    budget: Money = None,
+    culture: Cultures = None,
+    source: Source = None,
+    question: Questions = None,
+    protocol: Protocol = None,
+    protocol_arg: ProtocolArgs = None,
+    cast: Cast = None,
+    stance: Stance = None,
+    pair: Pair = None,
+    limit: Limit = None,
+    judge_model: Judge = None,
+    embedder: Embedder = None,
+    keep: Keep = None,
+    min_cosine: MinCosine = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Do the whole job: hold the talks, then distil them into samples. Run it again to go on where it stopped."""
+    study = _study(study_file, **_settings(locals()))
+    _do(study, run, store, ("simulate", "refine"), as_json=as_json)
+
+
+@app.command()
+def simulate(
+    study_file: StudyFile = None,
+    *,
+    run: Run = None,
+    store: Store = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    seed: Seed = None,
+    concurrency: Concurrency = None,
+    budget: Money = None,
+    culture: Cultures = None,
+    source: Source = None,
+    question: Questions = None,
+    protocol: Protocol = None,
+    protocol_arg: ProtocolArgs = None,
+    cast: Cast = None,
+    stance: Stance = None,
+    pair: Pair = None,
+    limit: Limit = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Hold the study's talks and store what was said, with the settings that produced it."""
+    study = _study(study_file, **_settings(locals()))
+    _do(study, run, store, ("simulate",), as_json=as_json)
+
+
+@app.command()
+def refine(
+    run: Annotated[Path, typer.Option("--run", help="Run folder of the talks.")] = Path("runs/quickstart"),
+    *,
+    store: Store = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    concurrency: Concurrency = None,
+    budget: Money = None,
+    judge_model: Judge = None,
+    embedder: Embedder = None,
+    keep: Keep = None,
+    min_cosine: MinCosine = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Distil a run's talks again: extract opinions, verify them against the stance, merge what says the same."""
+    from culturepark.study import SAVED
+
+    settings = _settings(locals())
+    study = _study(run / SAVED, **settings)
+    _do(study, run, store, ("refine",), as_json=as_json)
+
+
+@app.command()
+def estimate(
+    study_file: StudyFile = None,
+    *,
+    model: Model = None,
+    culture: Cultures = None,
+    source: Source = None,
+    question: Questions = None,
+    protocol: Protocol = None,
+    protocol_arg: ProtocolArgs = None,
+    cast: Cast = None,
+    stance: Stance = None,
+    limit: Limit = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what a study would take: requests, tokens, money, minutes, samples. Sends nothing."""
+    import asyncio
+
+    from culturepark.estimate import estimate as estimate_study
+
+    found = asyncio.run(estimate_study(_study(study_file, **_settings(locals()))))
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+        return
+    rows = [
+        ("talks", found.talks),
+        ("left out (not asked in the country)", found.skipped),
+        ("turns", found.turns),
+        ("requests", found.requests),
+        ("tokens in", found.tokens_in),
+        ("tokens out", found.tokens_out),
+        ("cost", "unknown price" if found.cost is None else f"${found.cost:.2f}"),
+        ("minutes", "depends on the endpoint" if found.minutes is None else f"about {found.minutes:g} on two cores"),
+        ("samples", f"{found.samples[0]} to {found.samples[1]}"),
+    ]
+    print_table(("expected", "amount"), rows)
+
+
+def _settings(given: dict[str, Any]) -> dict[str, Any]:
+    """A command's options, without what is no setting of the study."""
+    return {key: value for key, value in given.items() if key not in {"study_file", "run", "store", "as_json", "SAVED"}}
+
+
+def _study(path: Path | None, **options: Any) -> "Study":
+    """Load a study with the options that were given on the command line in place of its own."""
+    from culturepark.study import Study
+
+    def listed(name: str) -> list[str] | None:
+        text = options.get(name)
+        return [part.strip() for part in text.split(",")] if text else None
+
+    overrides = {
+        "model": options.get("model"),
+        "base_url": options.get("base_url"),
+        "seed": options.get("seed"),
+        "simulate": {
+            "cultures": listed("culture"),
+            "source": options.get("source"),
+            "questions": listed("question"),
+            "protocol": options.get("protocol"),
+            "protocol_args": _arguments(options.get("protocol_arg"), fresh=options.get("protocol") is not None),
+            "cast": options.get("cast"),
+            "stance": options.get("stance"),
+            "pair": options.get("pair"),
+            "talks": options.get("limit"),
+            "concurrency": options.get("concurrency"),
+        },
+        "refine": {
+            "judge": options.get("judge_model"),
+            "embedder": options.get("embedder"),
+            "keep": options.get("keep"),
+            "dedupe": {"min_cosine": options.get("min_cosine")},
+        },
+        "budget": {"money": options.get("budget")},
+    }
+    return Study.load(path, overrides)
+
+
+def _arguments(pairs: list[str] | None, *, fresh: bool) -> dict[str, Any] | None:
+    """Read `key=value` pairs, values as YAML. Another protocol does not inherit the arguments of the study's."""
+    from culturepark.runtime.errors import CultureParkError
+    from culturepark.runtime.record import parse_yaml
+
+    found: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not value:
+            raise CultureParkError(f"--protocol-arg {pair!r} is not key=value")
+        found[key] = parse_yaml(value, place=f"--protocol-arg {key}")
+    return found if found or fresh else None
+
+
+def _do(study: "Study", run: Path | None, store: str | None, stages: "tuple[Stage, ...]", *, as_json: bool) -> None:
+    from culturepark.pipeline import default_folder, run as run_study
+    from culturepark.runtime.errors import BudgetSpentError
+
+    folder = run or default_folder(study)
+    try:
+        result = run_study(study, folder, stages=stages, store_url=store, show=True)
+    except KeyboardInterrupt:
+        note(f"interrupted: everything said so far is saved in {folder}; the same command goes on from there")
+        raise typer.Exit(code=130) from None
+    except BudgetSpentError as error:
+        note(f"stopped: {error}")
+        raise typer.Exit(code=1) from None
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        _report(result)
+    if result.failed:
+        raise typer.Exit(code=1)
+
+
+def _report(result: "Result") -> None:
+    minutes = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in result.seconds.items())
+    cost = f", ${result.cost:.4f}" if result.cost else ""
+    say(
+        f"{result.dialogues} talks, {result.turns} turns ({result.flagged} flagged) in {result.run}\n"
+        f"{result.requests_sent} requests sent, {result.requests_cached} from the ledger; "
+        f"{result.tokens_in} tokens in ({result.tokens_cached} of them cached), {result.tokens_out} out{cost}\n"
+        f"{minutes}; peak memory {result.peak_memory / 1e9:.1f} GB"
+    )
+    if result.skipped:
+        say(f"{result.skipped} question-country pairs left out: not asked there")
+    for failure in result.failed:
+        say(f"failed: {failure.talk}: {failure.reason}")
+    if result.funnel is not None:
+        print_table(("funnel", "count"), result.funnel.rows())
+        say(f"read on: culturepark transcripts show --run {result.run}   culturepark samples explain --run {result.run}")

@@ -1,0 +1,101 @@
+"""What a study would take, before anything is sent."""
+
+from culturepark.personas.seat import Seat
+from culturepark.pipeline import plan
+from culturepark.protocols.base import TurnProtocol
+from culturepark.protocols.turn import Turn
+from culturepark.runtime.budget import known_price
+from culturepark.runtime.models.spec import parse_model
+from culturepark.runtime.record import Record
+from culturepark.simulation.character import character_sheet, next_line
+from culturepark.simulation.group_chat import Talk, next_cue
+from culturepark.simulation.transcript import Transcript
+from culturepark.study import Study
+
+CHARS_PER_TOKEN = 4.0
+OPINIONS_PER_TURN = 1.5
+PROMPT_TOKENS_EXTRACT, PROMPT_TOKENS_VERIFY = 260, 90
+TOKENS_PER_SECOND = {"builtin:qwen2.5-coder-1.5b": 19.0, "builtin:qwen2.5-coder-0.5b": 43.0, "builtin:smollm2-135m": 125.0}
+"""Output tokens a second on two cores, prompts not counted."""
+KEPT = (0.25, 0.6)
+"""Share of opinions that become samples: what small and large models were seen to give."""
+
+
+class Estimate(Record):
+    """Expected, not bounded: a budget bounds."""
+
+    talks: int
+    skipped: int
+    turns: int
+    requests: int
+    tokens_in: int
+    tokens_out: int
+    cost: float | None
+    """US dollars; None where no price is known."""
+    minutes: float | None
+    """For the built-in models on two cores; None for others."""
+    samples: tuple[int, int]
+    """From, to."""
+
+
+async def estimate(study: Study) -> Estimate:
+    """Walk every talk's protocol with placeholder utterances and add up the prompts; sends nothing.
+
+    Raises:
+        CultureParkError: For any mistake in the study that can be seen before the first request.
+    """
+    planned = plan(study)
+    words = "x" * int(study.simulate.sampling.max_tokens * CHARS_PER_TOKEN * 0.6)
+    turns = tokens_in = tokens_out = read = 0
+    for transcript in planned.talks:
+        said = await _walk(transcript, planned.protocol.protocol, words)
+        turns += len(said)
+        read += sum(transcript.seat(turn.speaker).role == "delegate" for turn in said)
+        tokens_in += sum(_prompt_tokens(transcript, turn, words) for turn in said)
+        tokens_out += int(len(said) * len(words) / CHARS_PER_TOKEN)
+    opinions = int(read * OPINIONS_PER_TURN)
+    tokens_in += read * PROMPT_TOKENS_EXTRACT + opinions * PROMPT_TOKENS_VERIFY
+    tokens_out += read * 30 + opinions
+    identity = parse_model(study.model).identity
+    price = known_price(identity)
+    speed = TOKENS_PER_SECOND.get(identity.partition("@")[0])
+    return Estimate(
+        talks=len(planned.talks),
+        skipped=len(planned.casting.skipped),
+        turns=turns,
+        requests=turns + read + opinions,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        cost=price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out) if price else None,
+        minutes=round(tokens_out / speed * 2.5 / 60, 1) if speed else None,
+        samples=(int(opinions * KEPT[0]), int(opinions * KEPT[1])),
+    )
+
+
+async def _walk(transcript: Transcript, protocol: TurnProtocol, words: str) -> list[Turn]:
+    async def nothing(_turn: Turn) -> None: ...
+
+    async def asked(_prompt: str) -> str:
+        return words
+
+    talk = Talk(
+        id=transcript.id,
+        root=transcript.id,
+        question=transcript.question,
+        seats=transcript.seats,
+        protocol=protocol,
+        on_turn=nothing,
+        turns=[],
+        asker=asked,
+    )
+    while (cue := await next_cue(talk)) is not None:
+        talk.turns.append(
+            Turn(index=len(talk.turns), speaker=cue.speaker.id, text=words, finish_reason="stop", model="none")
+        )
+    return talk.turns
+
+
+def _prompt_tokens(transcript: Transcript, turn: Turn, words: str) -> int:
+    seat: Seat = transcript.seat(turn.speaker)
+    sheet = len(character_sheet(seat, transcript.question)) + len(next_line(seat)) + 100
+    return int((sheet + turn.index * (len(words) + 10)) / CHARS_PER_TOKEN)

@@ -1,0 +1,73 @@
+"""A study: one record of everything a run was asked to do, loaded once and saved beside the results."""
+
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from culturepark.postprocess.refine import RefineSettings
+from culturepark.runtime.budget import BudgetSettings
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.ledger import LimitSettings
+from culturepark.runtime.record import Record, build, read_yaml
+from culturepark.simulation.plan import SimulateSettings
+
+SAVED = "study.yaml"
+
+
+class Study(Record):
+    """Each stage's settings; a field left out has its stage's default."""
+
+    name: str = Field(default="study", pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    """Names the run's folder: `runs/<name>` unless `--run` says otherwise."""
+    model: str = "builtin"
+    base_url: str | None = None
+    """Of an OpenAI-compatible server; no part of any id."""
+    seed: int = 0
+    persona_folders: tuple[str, ...] = ()
+    """Folders of culture files that add to the shipped ones, or replace them."""
+    simulate: SimulateSettings = SimulateSettings()
+    refine: RefineSettings = RefineSettings()
+    budget: BudgetSettings = BudgetSettings()
+    limits: LimitSettings = LimitSettings()
+
+    @classmethod
+    def load(cls, path: Path | None, overrides: Mapping[str, Any] | None = None) -> "Study":
+        """Read a study file (the shipped quickstart when None), with single settings replaced.
+
+        `overrides` is nested like the file: `{"simulate": {"cast": "panel"}}`; None values replace nothing.
+
+        Raises:
+            CultureParkError: Names the file and the first field that is wrong.
+        """
+        if path is None:
+            with as_file(files("culturepark") / "studies" / "quickstart.yaml") as shipped:
+                data, place = read_yaml(shipped), "quickstart.yaml"
+        else:
+            data, place = read_yaml(path), str(path)
+        if not isinstance(data, dict):
+            raise CultureParkError(f"{place}: expected fields and values, found {type(data).__name__}")
+        return build(cls, _merged(data, overrides or {}), place=place)
+
+    def save(self, folder: Path) -> None:
+        """Write the study as resolved, every default spelled out."""
+        text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        partial = folder / f".{SAVED}.partial"
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(folder / SAVED)
+
+
+def _merged(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(data)
+    for key, value in overrides.items():
+        if isinstance(value, Mapping):
+            inner = merged.get(key) or {}
+            if not isinstance(inner, Mapping):
+                raise CultureParkError(f"study: {key!r} should hold fields and values, not {inner!r}")
+            merged[key] = _merged(inner, value)
+        elif value is not None:
+            merged[key] = value
+    return merged
