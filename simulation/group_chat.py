@@ -114,7 +114,7 @@ class _Manager(BaseGroupChatManager):
     async def _apply_termination_condition(
         self, delta: Sequence[BaseAgentEvent | BaseChatMessage], increment_turn_count: bool = False
     ) -> bool:
-        """Write the turn down, then ask who is next. (AutoGen's own GraphFlowManager overrides this too.)"""
+        """Write the turn down, then ask who is next; AutoGen's own GraphFlowManager overrides this too."""
         assert increment_turn_count, "only utterances end a talk"
         try:
             (message,) = delta

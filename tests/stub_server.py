@@ -21,7 +21,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self, cast, get_args
 
 from aiohttp import web
@@ -99,9 +99,15 @@ class Stats:
 
     def plain(self) -> dict[str, Any]:
         """As `/stats` answers it."""
-        shown = asdict(self)
-        del shown["seen"]
-        return shown | {"distinct": self.distinct}
+        return {
+            "requests": self.requests,
+            "distinct": self.distinct,
+            "answered": self.answered,
+            "in_flight": self.in_flight,
+            "max_in_flight": self.max_in_flight,
+            "per_model": dict(self.per_model),
+            "faults": dict(self.faults),
+        }
 
 
 class StubServer:

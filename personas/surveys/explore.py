@@ -46,15 +46,15 @@ def explore_survey(survey: Survey) -> Exploration:
         here = {
             country: answers[question.id, country] for country in survey.countries if (question.id, country) in answers
         }
-        found = {pair: distance(here[pair[0]], here[pair[1]]) for pair in combinations(here, 2)}
-        for pair, value in found.items():
+        apart_here = {pair: distance(here[pair[0]], here[pair[1]]) for pair in combinations(here, 2)}
+        for pair, value in apart_here.items():
             apart[pair].append(value)
-        if found:
+        if apart_here:
             contested.append(
                 ContestedQuestion(
                     question=question.id,
                     topic=question.topic,
-                    spread=fmean(found.values()),
+                    spread=fmean(apart_here.values()),
                     entropy={country: one.entropy for country, one in here.items()},
                 )
             )

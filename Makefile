@@ -1,0 +1,33 @@
+# Two commands: `make demo` and `make test`. Both make their own virtual environment first; a second call starts at once.
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: setup demo test check lint clean
+
+setup: .venv/ready
+
+# torch goes first and pinned: pip then takes a build for the processor instead of several GB of CUDA packages.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet torch==2.13.0 -c constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,postgres]'
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/culturepark run --run runs/quickstart
+	$(BIN)/culturepark transcripts show --run runs/quickstart
+	$(BIN)/culturepark samples explain --run runs/quickstart
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+check: .venv/ready lint
+	$(BIN)/python -m pytest -m "not slow" -q
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=src $(BIN)/mypy -p culturepark
+
+clean:
+	rm -rf .venv build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache
