@@ -4,23 +4,23 @@ from dataclasses import dataclass
 
 from culturepark.protocols.base import Cue, Scene, alternate
 
-OPENING = "bring up the topic, say what you believe, and ask {other} what {other} believes."
-CLOSING = "say what you still believe after this talk, and the reason that counts most for you."
+OPENING = "Say what you believe about the topic, and ask {other} what {other} believes."
+CLOSING = "Say what you still believe after this talk, and the reason that counts most for you."
 MAIN_CONTACT = (
-    "say that you see it differently from {other}, and ask {other} for the reason.",
-    "tell how people live where you are from, and ask {other} what is different there.",
-    "ask {other} which custom or habit at home has to do with this.",
-    "name something {other} said that you doubt, and say why.",
-    "ask {other} whether younger and older people see it the same way.",
-    "say what you learned from {other}, and what you still do not understand.",
+    "Say what you doubt in {other}'s words, and ask {other} for the reason.",
+    "Tell how people live where you are from, and ask {other} what is different there.",
+    "Ask {other} which custom or habit at home has to do with this.",
+    "Name something {other} said that surprised you, and say why.",
+    "Ask {other} whether younger and older people see it the same way.",
+    "Say what you learned from {other}, and what you still do not understand.",
 )
 DELEGATE = (
-    "object to {other}: say plainly what you believe, and give your reason.",
-    "answer {other} with something that happened in your family or at work and that shows your belief.",
-    "describe a custom from your country that shows why you believe this.",
-    "answer the doubt: keep to your belief and give a new reason.",
-    "say who around you sees it otherwise, and why you do not.",
-    "bring up a side of the topic that nobody has mentioned yet.",
+    "Disagree with {other}: say what you believe, and why.",
+    "Tell something that happened in your own family or at work and that shows your belief.",
+    "Describe a custom from your country that shows your belief.",
+    "Answer the doubt with a new reason for your belief.",
+    "Say who around you sees it otherwise, and why you do not.",
+    "Bring up a side of the topic that nobody has mentioned yet.",
 )
 
 

@@ -63,7 +63,8 @@ def build(record: type[R], data: Any, *, place: str) -> R:
 
 def explain(error: ValidationError, record: type[Record]) -> str:
     """Say in one line what is wrong first, and how much more there is."""
-    first, *more = error.errors(include_url=False)
+    # A misspelt field is reported before the one that is missing because of it.
+    first, *more = sorted(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         fields = _fields_at(record, first["loc"][:-1])

@@ -140,11 +140,16 @@ class Store:
         try:
             with _disk_errors(self.folder), connection.begin():
                 for job, future in group:
+                    savepoint = connection.begin_nested()
                     try:
-                        with connection.begin_nested():
-                            results.append((future, job(connection), None))
+                        result = job(connection)
                     except sa.exc.IntegrityError as error:
+                        savepoint.rollback()
                         results.append((future, None, error))
+                    else:
+                        savepoint.commit()
+                        results.append((future, result, None))
+                    # Any other error ends the whole transaction; after a full disk SQLite has done so already.
         except Exception as error:
             results = [(future, None, error) for _, future in group]
         for future, result, failure in results:

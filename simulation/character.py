@@ -44,9 +44,9 @@ def next_line(seat: Seat, *, guidance: str | None = None, again: str = "") -> st
     A small model forgets a belief that stands only at the beginning of a long context; here it is read last.
     `again` says what was wrong with the first try.
     """
-    who = f"{seat.name}, who {seat.stance.words}" if seat.stance else seat.name
-    direction = f" Direction for {seat.name}: {guidance}" if guidance else ""
-    return _NEXT.format(who=who, direction=direction, again=f" {again}" if again else "", name=seat.name)
+    belief = f" {seat.name} {seat.stance.words}." if seat.stance else ""
+    direction = f" {guidance}" if guidance else ""
+    return _NEXT.format(name=seat.name, direction=direction, belief=belief, again=f" {again}" if again else "")
 
 
 def templates_sha256() -> str:
@@ -58,12 +58,9 @@ def _template() -> str:
     return (files(__package__) / "prompts" / "character.md").read_text(encoding="utf-8")
 
 
-_NEXT = (
-    "\nThe next line is by {who}.{direction} The first person, two short sentences, words that nobody has used yet."
-    "{again}\n{name}:"
-)
+_NEXT = "\n[Direction for {name}:{direction}{belief} Two short sentences, in the first person.{again}]\n{name}:"
 _BELIEFS = {
-    "topic": "The talk is about this: {text}",
+    "topic": "The talk is about {topic}.",
     "stance": "{name} {words}.",
     "common": "Most people in {country} answer the same way, and {name} has never doubted it.",
     "usual": "About {percent} of 100 people in {country} answer the same way.",
@@ -74,7 +71,7 @@ _BELIEFS = {
 
 
 def _belief(seat: Seat, question: Question) -> str:
-    lines = [_BELIEFS["topic"].format(text=question.text["en"])]
+    lines = [_BELIEFS["topic"].format(topic=question.topic)]
     if seat.stance is not None:
         facts = {
             "name": seat.persona.name,

@@ -8,6 +8,7 @@ from culturepark.protocols.turn import Flag
 
 ROLE_BREAK = re.compile(
     r"\b(as an? (ai|artificial|language model|assistant)|i('m| am) (an? )?(ai|language model|chatbot|virtual assistant)"
+    r"|provide (me with )?more (context|information)|clarify your question|how (can|may) i (help|assist)"
     r"|language model|as requested|here('s| is) (the|a) (next )?line|the moderator|in a whisper|openai|alibaba)\b",
     re.IGNORECASE,
 )
@@ -31,7 +32,8 @@ def tidy(reply: str, *, name: str, others: Sequence[str], cut: bool) -> str:
         cut: Whether the reply ran into the token limit, so its last sentence may be half.
     """
     text = reply.strip()
-    text = re.sub(rf"^[\[(*]*\s*{re.escape(name)}\s*[\])*]*\s*:\s*[*]*\s*", "", text).strip("*")
+    for label in (name, *others):
+        text = re.sub(rf"^[\[(*]*\s*{re.escape(label)}\s*[\])*]*\s*:\s*[*]*\s*", "", text).strip("*")
     for other in (*others, name):
         text = re.split(rf"\n\s*[*\[]*{re.escape(other)}\s*[*\]]*\s*:", text, maxsplit=1)[0]
     text = re.split(r"\n\s*\[", text, maxsplit=1)[0].strip()
@@ -42,20 +44,24 @@ def tidy(reply: str, *, name: str, others: Sequence[str], cut: bool) -> str:
     return " ".join(text.split())
 
 
-def flags(text: str, *, said: Sequence[tuple[str, str]], speaker: str, language: str, cut: bool) -> tuple[Flag, ...]:
+def flags(
+    text: str, *, said: Sequence[tuple[str, str]], speaker: str, name: str, language: str, cut: bool
+) -> tuple[Flag, ...]:
     """Name what is wrong with an utterance.
 
     Args:
         text: The tidied utterance.
         said: `(speaker, text)` of every earlier utterance.
         speaker: Who says this one: a copy of oneself is a repetition, of another a parrot.
+        name: The speaker's display name.
         language: BCP 47 of the talk; only the script is looked at.
         cut: Whether the reply ran into the token limit.
     """
     if not any(char.isalnum() for char in text):
         return ("empty",)
     found: list[Flag] = []
-    if ROLE_BREAK.search(text):
+    if ROLE_BREAK.search(text) or re.search(rf"\b{re.escape(name)}\b", text):
+        # A character who speaks of herself by name has become the narrator.
         found.append("role_break")
     if any(who != speaker and copies(text, other) for who, other in said):
         found.append("parrot")

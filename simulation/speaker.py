@@ -127,7 +127,7 @@ class PersonaAgent(BaseChatAgent):
         reply = completed.reply
         cut = reply.finish_reason == "length"
         text = tidy(reply.text, name=self._seat.name, others=others, cut=cut)
-        found = flags(text, said=self._said, speaker=self.name, language=self._language, cut=cut)
+        found = flags(text, said=self._said, speaker=self.name, name=self._seat.name, language=self._language, cut=cut)
         return Spoken(text, completed, found, draws=1)
 
     async def _hear(self, message: BaseChatMessage) -> None:

@@ -48,7 +48,9 @@ def test_only_models_build_model_clients() -> None:
 
 
 def test_held_out_answers_are_read_by_benchmarks_only() -> None:
-    assert [path for path in importers("culturepark.personas.surveys.heldout") if not path.startswith("benchmarks/")] == []
+    assert [
+        path for path in importers("culturepark.personas.surveys.heldout") if not path.startswith("benchmarks/")
+    ] == []
 
 
 def test_stage_links_are_committed_links() -> None:

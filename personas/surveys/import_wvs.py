@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from culturepark.personas.question import Question
 from culturepark.personas.surveys.survey import COUNTS, QUESTIONS, Counted, load_survey
-from culturepark.runtime.errors import CultureParkError, did_you_mean
+from culturepark.runtime.errors import CultureParkError
 
 COUNTRY, WEIGHT = "b_country_alpha", "w_weight"
 
@@ -108,9 +108,8 @@ def _rows(path: Path, questions: Mapping[str, Question]) -> Iterator[tuple[int, 
         delimiter = max(",;\t", key=head.count)
         columns = [name.strip().strip('"').lower() for name in head.rstrip("\r\n").split(delimiter)]
         if COUNTRY not in columns:
-            hint = did_you_mean(COUNTRY, columns)
             raise CultureParkError(
-                f"{path}: no column B_COUNTRY_ALPHA{hint}; give the WVS wave 7 CSV in its official layout "
+                f"{path}: no column B_COUNTRY_ALPHA; give the WVS wave 7 CSV in its official layout "
                 f"(found: {', '.join(columns[:6])}, …)"
             )
         if not any(item.lower() in columns for item in questions):

@@ -58,6 +58,9 @@ def _model(name: str) -> "SentenceTransformer":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # raised by packages below sentence-transformers
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (11 s: only when texts are embedded)
+        from transformers.utils import logging  # noqa: PLC0415
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar a file, into the middle of ours
 
     if name == MULTILINGUAL:
         source = str(_multilingual_folder())

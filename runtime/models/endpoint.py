@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import aiohttp
 import openai
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
@@ -77,11 +78,13 @@ class Endpoint:
             body = await self._client.post("/chat/completions", body=self._body(request), cast_to=object)
         except openai.APIStatusError as error:
             raise self._status_error(error) from None
-        except openai.APITimeoutError:
-            raise RetryableError(f"{self._where}: no reply in time") from None
         except openai.APIConnectionError as error:
-            reason = error.__cause__ or error
-            raise RetryableError(f"{self._where}: no connection ({reason})", reached=False) from None
+            if (refused := _refused(error)) is not None:
+                raise RetryableError(
+                    f"{self._where}: no connection ({refused.os_error.strerror})", reached=False
+                ) from None
+            late = isinstance(error, openai.APITimeoutError)
+            raise RetryableError(f"{self._where}: {'no reply in time' if late else 'the connection broke'}") from None
         except (json.JSONDecodeError, UnicodeDecodeError, openai.APIResponseValidationError):
             raise RetryableError(f"{self._where}: the reply is not JSON") from None
         return self._reply(body, request)
@@ -201,6 +204,15 @@ def _label_logprobs(choice: Mapping[str, Any], labels: tuple[str, ...]) -> dict[
             if word and label.casefold().startswith(word):
                 found[label] = max(token["logprob"], found[label])
     return found or None
+
+
+def _refused(error: BaseException | None) -> aiohttp.ClientConnectorError | None:
+    """The failed connect below an error; the openai package calls a refused connection a timeout."""
+    while error is not None:
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -1,0 +1,1 @@
+"""Measurement: of models, and (in `refinement/` and `speed/`, outside the wheel) of our own instruments."""

@@ -1,0 +1,1 @@
+"""Developer benchmarks; run as `python -m benchmarks.speed.NAME` from the project's root."""

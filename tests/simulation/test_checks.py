@@ -1,0 +1,59 @@
+"""Turn checks: cut what is not speech, name what is wrong."""
+
+import pytest
+
+from culturepark.protocols.turn import Flag
+from culturepark.simulation.checks import flags, tidy
+
+
+@pytest.mark.parametrize(
+    ("reply", "cut", "expected"),
+    [
+        pytest.param("I like tea.", False, "I like tea.", id="plain"),
+        pytest.param('Abdul: "I like tea."', False, "I like tea.", id="own-label-and-quotes"),
+        pytest.param("**Abdul:** I like tea.", False, "I like tea.", id="markdown-label"),
+        pytest.param("Lily: I like tea.", False, "I like tea.", id="addressed-by-label"),
+        pytest.param("I like tea.\nLily: So do I.", False, "I like tea.", id="wrote-both-parts"),
+        pytest.param('"Tea" is what we say.', False, '"Tea" is what we say.', id="quoted-word-stays"),
+        pytest.param("He said: health first.", False, "He said: health first.", id="colon-stays"),
+        pytest.param("I like tea. My brother li", True, "I like tea.", id="half-sentence-cut"),
+        pytest.param("أحب الشاي؟ لا", True, "أحب الشاي؟", id="arabic"),
+        pytest.param("我喜欢茶。但是", True, "我喜欢茶。", id="chinese"),
+        pytest.param("   \n ", False, "", id="blank"),
+        pytest.param("🙂🙂", False, "🙂🙂", id="emoji"),
+    ],
+)
+def test_tidy(reply: str, cut: bool, expected: str) -> None:
+    assert tidy(reply, name="Abdul", others=["Lily"], cut=cut) == expected
+
+
+SAID = [
+    ("lily", "I think that people should follow goals of their own in life."),
+    ("abdul", "My father opened our shop in the year when I was born in Zarqa."),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        pytest.param("Making them proud matters to me.", "en", (), id="fine"),
+        pytest.param("🙂 …", "en", ("empty",), id="no-words"),
+        pytest.param("As an AI language model, I have no parents.", "en", ("role_break",), id="says-it-is-a-model"),
+        pytest.param("Could you please provide more context?", "en", ("role_break",), id="assistant-phrase"),
+        pytest.param("Abdul smiles and pours the tea.", "en", ("role_break",), id="narrator"),
+        pytest.param("Yes: people should follow goals of their own in life.", "en", ("parrot",), id="copies-the-other"),
+        pytest.param("My father opened our shop in the year I was born.", "en", ("repetition",), id="copies-oneself"),
+        pytest.param("我认为应该让父母骄傲。", "en", ("wrong_language",), id="chinese-in-an-english-talk"),
+        pytest.param("我认为应该让父母骄傲。", "zh", (), id="chinese-in-a-chinese-talk"),
+    ],
+)
+def test_flags(text: str, language: str, expected: tuple[Flag, ...]) -> None:
+    found = flags(text, said=SAID, speaker="abdul", name="Abdul", language=language, cut=False)
+
+    assert found == expected
+
+
+def test_a_reply_without_any_whole_sentence_is_truncated() -> None:
+    found = flags("My father opened a", said=[], speaker="a", name="A", language="en", cut=True)
+
+    assert found == ("truncated",)
