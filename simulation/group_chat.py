@@ -23,12 +23,12 @@ from culturepark.protocols.base import Asker, Cue, Scene, TurnProtocol
 from culturepark.protocols.turn import Ask, SpokenCue, Turn
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
-from culturepark.simulation.speaker import MODERATOR, PersonaAgent
+from culturepark.simulation.speaker import FAILED, MODERATOR, PersonaAgent
 
 TURN_CAP = 200
 """A protocol that has not ended by then is taken to loop for ever."""
 
-# Errors come back to us as themselves (see `Talk.failure`); AutoGen would print their tracebacks besides.
+# What goes wrong reaches the user as one line of ours (see `Talk.failure`), not as AutoGen's log.
 logging.getLogger("autogen_core").setLevel(logging.CRITICAL)
 logging.getLogger("autogen_core.events").setLevel(logging.CRITICAL)
 
@@ -52,7 +52,7 @@ class Talk:
     turns: list[Turn]
     asker: Asker | None = None
     failure: Exception | None = None
-    """The protocol's or the store's error, as it was raised: AutoGen hands errors on as text."""
+    """The protocol's or the store's error. It does not pass through AutoGen, which would hand it on as text."""
     asks: list[Ask] = field(default_factory=list)
     """Questions the protocol put to a model while the coming turn was cued."""
 
@@ -74,15 +74,10 @@ async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient, language:
         for seat in talk.seats
     ]
     team = _ProtocolGroupChat(agents, talk, first)
-    try:
-        await team.run()
-    except Exception:
-        failure = next((agent.failure for agent in agents if agent.failure is not None), talk.failure)
-        if failure is not None:
-            raise failure from None
-        raise
-    if talk.failure is not None:
-        raise talk.failure
+    await team.run()
+    failure = next((agent.failure for agent in agents if agent.failure is not None), talk.failure)
+    if failure is not None:
+        raise failure
 
 
 class _Manager(BaseGroupChatManager):
@@ -119,8 +114,11 @@ class _Manager(BaseGroupChatManager):
         try:
             (message,) = delta
             assert isinstance(message, TextMessage)
-            await self._record(message)
-            self._cue = await next_cue(self._talk)
+            if FAILED in message.metadata:
+                self._cue = None
+            else:
+                await self._record(message)
+                self._cue = await next_cue(self._talk)
         except CultureParkError as error:
             self._talk.failure = error
             self._cue = None

@@ -19,6 +19,8 @@ from culturepark.simulation.character import announced, character_sheet, next_li
 from culturepark.simulation.checks import flags, tidy
 
 MODERATOR = "moderator"
+FAILED = "failed"
+"""Metadata of the message an agent sends when it could not speak; see `PersonaAgent.failure`."""
 AGAIN: dict[Flag, str] = {
     "empty": "Write one or two sentences.",
     "role_break": "Write as the character, a person; say nothing about yourself as a writer or a program.",
@@ -67,7 +69,7 @@ class PersonaAgent(BaseChatAgent):
         self._whisper: str | None = None
         """What the moderator whispered for the coming turn only."""
         self.failure: Exception | None = None
-        """What went wrong, as it was raised: AutoGen hands an agent's error on as text."""
+        """What went wrong. It does not pass through AutoGen, which would hand it on as text and print it besides."""
 
     @property
     def produced_message_types(self) -> Sequence[type[BaseChatMessage]]:
@@ -87,7 +89,7 @@ class PersonaAgent(BaseChatAgent):
             spoken = await self._speak()
         except Exception as error:
             self.failure = error
-            raise
+            return Response(chat_message=TextMessage(source=self.name, content="", metadata={FAILED: "yes"}))
         await self._note(self.name, spoken.text)
         reply = spoken.completed.reply
         message = TextMessage(

@@ -36,10 +36,7 @@ async def open_model(spec: ModelSpec, *, base_url: str | None = None) -> AsyncIt
     Raises:
         CultureParkError: When a key is missing, weights cannot be fetched, or the server does not start.
     """
-    if base_url is not None and spec.kind != "openai":
-        raise CultureParkError(
-            f"--base-url is for a server's model: write --model openai:NAME, not {spec.kind}:{spec.name}"
-        )
+    check_address(spec, base_url)
     async with AsyncExitStack() as stack:
         served: Served | None = None
         dialect: Dialect = "openai" if base_url is None else "compatible"
@@ -54,11 +51,26 @@ async def open_model(spec: ModelSpec, *, base_url: str | None = None) -> AsyncIt
         yield OpenModel(endpoint, served)
 
 
-def _warn_of_plain_http(base_url: str) -> None:
+def check_address(spec: ModelSpec, base_url: str | None) -> None:
+    """Refuse an address that cannot be meant, before anything is made.
+
+    Raises:
+        CultureParkError: For an address beside a model of our own, or one that is no web address.
+    """
+    if base_url is None:
+        return
+    if spec.kind != "openai":
+        raise CultureParkError(
+            f"--base-url is for a server's model: write --model openai:NAME, not {spec.kind}:{spec.name}"
+        )
     parts = urlsplit(base_url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise CultureParkError(
             f"--base-url {base_url!r} is not a web address; write for instance http://127.0.0.1:8000/v1"
         )
+
+
+def _warn_of_plain_http(base_url: str) -> None:
+    parts = urlsplit(base_url)
     if parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
         note(f"warning: {parts.hostname} is reached over plain http: the key and the talks can be read on the way")

@@ -18,7 +18,7 @@ from culturepark.runtime.budget import Budget
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
 from culturepark.runtime.models.embedders import SentenceEmbedder
-from culturepark.runtime.models.opening import OpenModel, open_model
+from culturepark.runtime.models.opening import OpenModel, check_address, open_model
 from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.progress import Reporter, Silent, show_progress
 from culturepark.runtime.record import Record
@@ -151,6 +151,7 @@ def plan(study: Study) -> Planned:
     """
     protocol = load_protocol(study.simulate.protocol, study.simulate.protocol_args)
     model = parse_model(study.model)
+    check_address(model, study.base_url)
     if study.refine.judge is not None:
         parse_model(study.refine.judge)
     roster = load_roster([Path(folder) for folder in study.persona_folders])

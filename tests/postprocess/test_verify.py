@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from culturepark.postprocess.fence import quoted
 from culturepark.postprocess.refine import calibration_questions
 from culturepark.postprocess.verify import (
     JUDGE_SAMPLING,
@@ -16,6 +17,7 @@ from culturepark.postprocess.verify import (
     implies,
     read_label,
     survey_pairs,
+    verification_chain,
 )
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.endpoint import Endpoint
@@ -105,9 +107,17 @@ def test_calibration_pairs_are_balanced_and_follow_the_scale() -> None:
 
 
 def test_offsets_are_means_over_the_pairs(tmp_path: Path) -> None:
-    with serving(answer=lambda body: "Yes") as stub:
-        pairs = survey_pairs(calibration_questions())[:3]
-        offsets = judge(tmp_path, stub.base_url, lambda model: fit_offsets(model, pairs))
+    pairs = survey_pairs(calibration_questions())[:3]
 
-    assert set(offsets) == {"Yes", "No", "Maybe"}
-    assert offsets["Yes"] > offsets["No"]
+    async def fit(model: LedgerChatModel) -> tuple[dict[str, float] | None, list[dict[str, float]]]:
+        asked = [
+            await verification_chain(model).ainvoke({"premise": quoted(p.premise), "hypothesis": quoted(p.hypothesis)})
+            for p in pairs
+        ]
+        return await fit_offsets(model, pairs), [message.response_metadata["label_logprobs"] for message in asked]
+
+    with serving() as stub:
+        offsets, said = judge(tmp_path, stub.base_url, fit)
+
+        assert stub.stats.requests == 3
+    assert offsets == {label: pytest.approx(sum(one[label] for one in said) / 3) for label in ("Yes", "No", "Maybe")}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from culturepark.personas.casting import CastSettings, cast_talks
+from culturepark.personas.casting import cast_talks
 from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.protocols.base import Cue, Scene, TurnProtocol
@@ -22,7 +22,7 @@ from culturepark.simulation.plan import SimulateSettings, plan_talks
 from culturepark.simulation.run import Simulated, simulate
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
-from tests.stub_server import Fault, StubServer, serving
+from tests.stub_server import Fault, serving
 
 
 def held(
