@@ -61,14 +61,21 @@ async def serve(path: Path, *, slots: int, context: int) -> AsyncIterator[Served
                 line = b""
             if not line:
                 log.seek(0)
-                said = log.read().decode(errors="replace").strip().splitlines()
+                reason = _reason(log.read().decode(errors="replace")) or f"it said nothing in {READY_WITHIN:.0f} s"
                 raise CultureParkError(
-                    f"{path.name}: the model server did not start ({said[-1] if said else 'it said nothing'}); "
+                    f"{path.name}: the model server did not start ({reason}); "
                     "`culturepark doctor` shows what is missing"
                 )
             yield Served(base_url=f"{json.loads(line)['url']}/v1", pid=child.pid)
         finally:
             await _stop(child)
+
+
+def _reason(log: str) -> str:
+    """The first error the library logged (the ones after it are its consequences), or the log's last line."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    first = next((line.split(" E ", 1)[1].strip() for line in lines if " E " in line), None)
+    return first or (lines[-1].strip() if lines else "")
 
 
 async def _stop(child: asyncio.subprocess.Process) -> None:

