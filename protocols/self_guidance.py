@@ -4,21 +4,22 @@ from dataclasses import dataclass
 
 from culturepark.protocols.base import Cue, Scene, alternate
 
-OPENING = "Say what you believe about the topic, and ask {other} what {other} believes."
+# The main contact opens with a question only: a delegate who hears the other view first tends to echo it.
+OPENING = "Greet {other} in a few words and ask what {other} believes about the topic. Give no opinion of your own yet."
 CLOSING = "Say what you still believe after this talk, and the reason that counts most for you."
 MAIN_CONTACT = (
-    "Say what you doubt in {other}'s words, and ask {other} for the reason.",
-    "Tell how people live where you are from, and ask {other} what is different there.",
+    "Say that you see it differently, what you believe, and ask {other} for the reason.",
+    "Ask {other} for an example from daily life, and tell one of your own.",
     "Ask {other} which custom or habit at home has to do with this.",
     "Name something {other} said that surprised you, and say why.",
     "Ask {other} whether younger and older people see it the same way.",
     "Say what you learned from {other}, and what you still do not understand.",
 )
 DELEGATE = (
-    "Disagree with {other}: say what you believe, and why.",
-    "Tell something that happened in your own family or at work and that shows your belief.",
+    "Answer {other}: say plainly what you believe, and why.",
+    "Give your reason: tell something that happened in your own family or at work and that shows your belief.",
     "Describe a custom from your country that shows your belief.",
-    "Answer the doubt with a new reason for your belief.",
+    "Disagree with {other}: keep to your belief and give a new reason.",
     "Say who around you sees it otherwise, and why you do not.",
     "Bring up a side of the topic that nobody has mentioned yet.",
 )

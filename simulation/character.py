@@ -44,14 +44,26 @@ def next_line(seat: Seat, *, guidance: str | None = None, again: str = "") -> st
     A small model forgets a belief that stands only at the beginning of a long context; here it is read last.
     `again` says what was wrong with the first try.
     """
-    belief = f" {seat.name} {seat.stance.words}." if seat.stance else ""
+    belief = f" {as_you(seat.stance.words, name=seat.name)}." if seat.stance else ""
     direction = f" {guidance}" if guidance else ""
     return _NEXT.format(name=seat.name, direction=direction, belief=belief, again=f" {again}" if again else "")
 
 
+def as_you(words: str, *, name: str) -> str:
+    """Say a stance to its holder: `believes that …` becomes `You believe that …`.
+
+    Told of a character in the third person, a small model writes in the third person. Words that begin otherwise are
+    left as they are, after the name.
+    """
+    verb, _, rest = words.partition(" ")
+    if verb in _YOU:
+        return f"You {_YOU[verb]} {rest}"
+    return f"{name} {words}"
+
+
 def templates_sha256() -> str:
     """Hash of everything that words a prompt: part of a talk's identity."""
-    return sha256([_template(), said("N", "T"), announced("G"), _NEXT, _BELIEFS])
+    return sha256([_template(), said("N", "T"), announced("G"), _NEXT, _YOU, _BELIEFS])
 
 
 def _template() -> str:
@@ -59,6 +71,17 @@ def _template() -> str:
 
 
 _NEXT = "\n[Direction for {name}:{direction}{belief} Two short sentences, in the first person.{again}]\n{name}:"
+_YOU = {
+    "agrees": "agree",
+    "answers": "answer",
+    "believes": "believe",
+    "disagrees": "disagree",
+    "finds": "find",
+    "is": "are",
+    "leans": "lean",
+    "says": "say",
+    "thinks": "think",
+}
 _BELIEFS = {
     "topic": "The talk is about {topic}.",
     "stance": "{name} {words}.",

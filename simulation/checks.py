@@ -9,7 +9,8 @@ from culturepark.protocols.turn import Flag
 ROLE_BREAK = re.compile(
     r"\b(as an? (ai|artificial|language model|assistant)|i('m| am) (an? )?(ai|language model|chatbot|virtual assistant)"
     r"|provide (me with )?more (context|information)|clarify your question|how (can|may) i (help|assist)"
-    r"|language model|as requested|here('s| is) (the|a) (next )?line|the moderator|in a whisper|openai|alibaba)\b",
+    r"|direction for|two short sentences|in the first person|language model|as requested"
+    r"|here('s| is) (the|a) (next )?line|the moderator|in a whisper|openai|alibaba)\b",
     re.IGNORECASE,
 )
 NEAR_COPY = 0.4

@@ -63,7 +63,8 @@ class Study(Record):
 def _merged(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(data)
     for key, value in overrides.items():
-        if isinstance(value, Mapping):
+        # Arguments belong to one protocol: another's are not mixed in.
+        if isinstance(value, Mapping) and key != "protocol_args":
             inner = merged.get(key) or {}
             if not isinstance(inner, Mapping):
                 raise CultureParkError(f"study: {key!r} should hold fields and values, not {inner!r}")
