@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from culturepark.protocols.base import Cue, Scene, alternate
 
 # The main contact opens with a question only: a delegate who hears the other view first tends to echo it.
-OPENING = "Greet {other} in a few words and ask what {other} believes about the topic. Give no opinion of your own yet."
+OPENING = "Ask {other}, in one short question, what people at home think about {topic}. Give no view of your own yet."
 CLOSING = "Say what you still believe after this talk, and the reason that counts most for you."
 MAIN_CONTACT = (
-    "Say that you see it differently, what you believe, and ask {other} for the reason.",
+    "Doubt what {other} just said, and give your own view with a reason from your life.",
     "Ask {other} for an example from daily life, and tell one of your own.",
     "Ask {other} which custom or habit at home has to do with this.",
     "Name something {other} said that surprised you, and say why.",
@@ -52,4 +52,4 @@ class SelfGuidance:
         heard = scene.turns[-1].speaker if scene.turns else None
         others = [seat for seat in scene.seats if seat.id != speaker.id]
         other = next((seat for seat in others if seat.id == heard), others[0])
-        return Cue(speaker, guidance=guidance.format(other=other.name))
+        return Cue(speaker, guidance=guidance.format(other=other.name, topic=scene.seed.topic))

@@ -8,6 +8,7 @@ from culturepark.protocols.turn import Flag
 
 ROLE_BREAK = re.compile(
     r"\b(as an? (ai|artificial|language model|assistant)|i('m| am) (an? )?(ai|language model|chatbot|virtual assistant)"
+    r"|i('m| am) sorry, (but )?i (don't|do not|can't|cannot)|general information"
     r"|provide (me with )?more (context|information)|clarify your question|how (can|may) i (help|assist)"
     r"|direction for|two short sentences|in the first person|language model|as requested"
     r"|here('s| is) (the|a) (next )?line|the moderator|in a whisper|openai|alibaba)\b",
@@ -20,17 +21,17 @@ SCRIPTS = {"en": "LATIN", "de": "LATIN", "es": "LATIN", "pt": "LATIN", "tr": "LA
            "bn": "BENGALI", "zh": "CJK", "ko": "HANGUL"}  # fmt: skip
 OWN_SCRIPT_FROM = 0.6
 CLOSERS = "\"'”’»)]」』"
-SENTENCE_END = re.compile(r"[.!?…。！？؟۔।][\"'”’»)\]」』]*")
+# A full stop inside a number or after a title ends no sentence.
+SENTENCE_END = re.compile(r"(?:[!?…。！？؟۔।]|(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)\.(?!\d))[\"'”’»)\]」』]*")
 
 
-def tidy(reply: str, *, name: str, others: Sequence[str], cut: bool) -> str:
+def tidy(reply: str, *, name: str, others: Sequence[str]) -> str:
     """Cut what is not speech: the speaker's own label, quote marks around all of it, another's part, a half sentence.
 
     Args:
         reply: As the model wrote it.
         name: The speaker's display name.
         others: Names of the other seats: what follows one of their labels is theirs.
-        cut: Whether the reply ran into the token limit, so its last sentence may be half.
     """
     text = reply.strip()
     for label in (name, *others):
@@ -40,7 +41,7 @@ def tidy(reply: str, *, name: str, others: Sequence[str], cut: bool) -> str:
     text = re.split(r"\n\s*\[", text, maxsplit=1)[0].strip()
     if len(text) > 1 and text[0] in '"“«' and not any(mark in text[1:-1] for mark in '"“”«»'):
         text = text[1:].rstrip('"”»').strip()
-    if cut and (ends := list(SENTENCE_END.finditer(text))):
+    if ends := list(SENTENCE_END.finditer(text)):
         text = text[: ends[-1].end()]
     return " ".join(text.split())
 

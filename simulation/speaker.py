@@ -128,7 +128,7 @@ class PersonaAgent(BaseChatAgent):
         completed = await self._client.complete([*memory, request], draw=draw, stop=("\n",))
         reply = completed.reply
         cut = reply.finish_reason == "length"
-        text = tidy(reply.text, name=self._seat.name, others=others, cut=cut)
+        text = tidy(reply.text, name=self._seat.name, others=others)
         found = flags(text, said=self._said, speaker=self.name, name=self._seat.name, language=self._language, cut=cut)
         return Spoken(text, completed, found, draws=1)
 

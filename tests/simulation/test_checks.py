@@ -7,24 +7,25 @@ from culturepark.simulation.checks import flags, tidy
 
 
 @pytest.mark.parametrize(
-    ("reply", "cut", "expected"),
+    ("reply", "expected"),
     [
-        pytest.param("I like tea.", False, "I like tea.", id="plain"),
-        pytest.param('Abdul: "I like tea."', False, "I like tea.", id="own-label-and-quotes"),
-        pytest.param("**Abdul:** I like tea.", False, "I like tea.", id="markdown-label"),
-        pytest.param("Lily: I like tea.", False, "I like tea.", id="addressed-by-label"),
-        pytest.param("I like tea.\nLily: So do I.", False, "I like tea.", id="wrote-both-parts"),
-        pytest.param('"Tea" is what we say.', False, '"Tea" is what we say.', id="quoted-word-stays"),
-        pytest.param("He said: health first.", False, "He said: health first.", id="colon-stays"),
-        pytest.param("I like tea. My brother li", True, "I like tea.", id="half-sentence-cut"),
-        pytest.param("أحب الشاي؟ لا", True, "أحب الشاي؟", id="arabic"),
-        pytest.param("我喜欢茶。但是", True, "我喜欢茶。", id="chinese"),
-        pytest.param("   \n ", False, "", id="blank"),
-        pytest.param("🙂🙂", False, "🙂🙂", id="emoji"),
+        pytest.param("I like tea.", "I like tea.", id="plain"),
+        pytest.param('Abdul: "I like tea."', "I like tea.", id="own-label-and-quotes"),
+        pytest.param("**Abdul:** I like tea.", "I like tea.", id="markdown-label"),
+        pytest.param("Lily: I like tea.", "I like tea.", id="addressed-by-label"),
+        pytest.param("I like tea.\nLily: So do I.", "I like tea.", id="wrote-both-parts"),
+        pytest.param('"Tea" is what we say.', '"Tea" is what we say.', id="quoted-word-stays"),
+        pytest.param("He said: health first.", "He said: health first.", id="colon-stays"),
+        pytest.param("I like tea. My brother li", "I like tea.", id="half-sentence-cut"),
+        pytest.param("أحب الشاي؟ لا", "أحب الشاي؟", id="arabic"),
+        pytest.param("我喜欢茶。但是", "我喜欢茶。", id="chinese"),
+        pytest.param("   \n ", "", id="blank"),
+        pytest.param("Dr. Haddad takes 2.50 for it", "Dr. Haddad takes 2.50 for it", id="title-and-number-end-nothing"),
+        pytest.param("🙂🙂", "🙂🙂", id="emoji"),
     ],
 )
-def test_tidy(reply: str, cut: bool, expected: str) -> None:
-    assert tidy(reply, name="Abdul", others=["Lily"], cut=cut) == expected
+def test_tidy(reply: str, expected: str) -> None:
+    assert tidy(reply, name="Abdul", others=["Lily"]) == expected
 
 
 SAID = [
@@ -38,6 +39,7 @@ SAID = [
     [
         pytest.param("Making them proud matters to me.", "en", (), id="fine"),
         pytest.param("🙂 …", "en", ("empty",), id="no-words"),
+        pytest.param("I'm sorry, but I can't assist with that.", "en", ("role_break",), id="refusal"),
         pytest.param("As an AI language model, I have no parents.", "en", ("role_break",), id="says-it-is-a-model"),
         pytest.param("Could you please provide more context?", "en", ("role_break",), id="assistant-phrase"),
         pytest.param("Abdul smiles and pours the tea.", "en", ("role_break",), id="narrator"),
