@@ -19,7 +19,7 @@ from culturepark.runtime.request import Sampling
 
 LABELS: Final[Mapping[str, Verdict]] = {"Yes": "entail", "No": "contradict", "Maybe": "irrelevant"}
 DRAWS: Final = 2
-JUDGE_SAMPLING: Final = Sampling(temperature=0, top_p=1, max_tokens=2)
+JUDGE_SAMPLING: Final = Sampling(temperature=0, top_p=1, max_tokens=6)
 
 Offsets = Mapping[str, float]
 """Mean log-probability of each label over balanced pairs: what the judge says before it has read anything."""

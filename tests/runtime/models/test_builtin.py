@@ -1,188 +1,129 @@
-"""The built-in server: what its chat bodies may hold, how it fails, and that nothing of it is left behind."""
+"""The built-in model for real: weights, server process, replies, and nothing left running."""
 
 import asyncio
-import json
+import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
-from typing import Any
 
-import aiohttp
+import numpy as np
 import psutil
 import pytest
 
+from culturepark.pipeline import run
+from culturepark.postprocess.verify import JUDGE_SAMPLING
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.models.builtin import Served, serve
+from culturepark.runtime.ledger import Ledger
+from culturepark.runtime.models.builtin import serve
+from culturepark.runtime.models.embedders import SentenceEmbedder
+from culturepark.runtime.models.opening import open_model
+from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.models.weights import fetch
+from culturepark.runtime.request import Message, Request, Sampling
+from culturepark.runtime.store import open_store
+from culturepark.study import Study
 
-CAT = [{"role": "user", "content": "Tell me a story about a cat."}]
-SKY = [{"role": "user", "content": "Is the sky blue? Answer Yes, No or Maybe."}]
-
-
-def chat(server: Served, messages: list[dict[str, str]] = CAT, **more: Any) -> dict[str, Any]:
-    """Ask once, greedily unless told otherwise."""
-
-    async def ask() -> dict[str, Any]:
-        body = {"model": "any", "messages": messages, "max_tokens": 16, "temperature": 0} | more
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(f"{server.base_url}/chat/completions", json=body) as answer,
-        ):
-            reply: dict[str, Any] = await answer.json()
-            return reply
-
-    return asyncio.run(ask())
+SMALL = "builtin:smollm2-135m"
+pytestmark = pytest.mark.slow
 
 
-def text_of(reply: dict[str, Any]) -> str:
-    return str(reply["choices"][0]["message"]["content"])
+def test_a_served_model_talks_judges_and_stops(tmp_path: Path) -> None:
+    message = Message(role="user", content="Name a color. Answer with one word.")
+
+    async def main() -> int:
+        store = open_store(tmp_path)
+        async with open_model(parse_model(SMALL)) as opened:
+            assert opened.served is not None
+            pid = opened.served.pid
+            ledger = Ledger(store, opened.endpoint)
+            said = await ledger.complete(
+                Request(messages=(message,), purpose="utterance", sampling=Sampling(max_tokens=12, dry_multiplier=0.8))
+            )
+            judged = await ledger.complete(
+                Request(messages=(message,), purpose="verify", sampling=JUDGE_SAMPLING, labels=("Yes", "No", "Maybe"))
+            )
+        store.close()
+        assert said.reply.text.strip()
+        assert 0 < said.reply.tokens_out <= 12
+        assert judged.reply.text in {"Yes", "No", "Maybe"}
+        assert set(judged.reply.label_logprobs or {}) == {"Yes", "No", "Maybe"}
+        return pid
+
+    assert not psutil.pid_exists(asyncio.run(main()))
 
 
-def gone(pid: int, *, within: float) -> bool:
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.1)
-    return False
-
-
-@pytest.mark.slow
-def test_a_grammar_forces_a_label_and_logprobs_stay_those_of_the_free_model(smollm2: Served) -> None:
-    asking: dict[str, Any] = {"max_tokens": 1, "logprobs": True, "top_logprobs": 20, "cache_prompt": False}
-    forced = chat(smollm2, SKY, grammar='root ::= "Yes" | "No" | "Maybe"', **asking)
-    free = chat(smollm2, SKY, **asking)
-
-    assert text_of(forced) in {"Yes", "No", "Maybe"}
-    top = [reply["choices"][0]["logprobs"]["content"][0]["top_logprobs"] for reply in (forced, free)]
-    assert len(top[0]) == 20
-    assert [entry["token"] for entry in top[0][:5]] == [entry["token"] for entry in top[1][:5]]
-    assert [entry["logprob"] for entry in top[0][:5]] == pytest.approx(
-        [entry["logprob"] for entry in top[1][:5]], abs=0.05
-    )
-
-
-@pytest.mark.slow
-def test_a_schema_is_kept(smollm2: Served) -> None:
-    schema = {
-        "type": "object",
-        "properties": {"animal": {"enum": ["cat", "dog"]}, "legs": {"type": "integer"}},
-        "required": ["animal", "legs"],
-        "additionalProperties": False,
-    }
-    wanted = {"type": "json_schema", "json_schema": {"name": "animal", "schema": schema, "strict": True}}
-
-    found = json.loads(text_of(chat(smollm2, response_format=wanted, max_tokens=60)))
-
-    assert found["animal"] in {"cat", "dog"}
-    assert isinstance(found["legs"], int)
-
-
-@pytest.mark.slow
-def test_seed_penalty_and_stop_are_obeyed(smollm2: Served) -> None:
-    drawn = [text_of(chat(smollm2, temperature=1, seed=seed, max_tokens=30)) for seed in (5, 5, 6)]
-    assert drawn[0] == drawn[1] != drawn[2]
-
-    plain = text_of(chat(smollm2, max_tokens=60))
-    assert text_of(chat(smollm2, max_tokens=60, repeat_penalty=1.5)) != plain
-
-    word = plain.split()[3]
-    stopped = chat(smollm2, max_tokens=60, stop=[word])
-    assert stopped["choices"][0]["finish_reason"] == "stop"
-    assert word not in text_of(stopped)
-
-
-@pytest.mark.slow
-def test_a_reply_begun_by_us_is_continued(smollm2: Served) -> None:
-    begun = {"role": "assistant", "content": "My dog Rex says"}
-
-    assert text_of(chat(smollm2, [*CAT, begun])).startswith("My dog Rex says")
-
-
-@pytest.mark.slow
-def test_a_longer_talk_reads_its_beginning_from_the_cache(smollm2: Served) -> None:
-    talk = [{"role": "system", "content": "You are Lily, who grew up by the sea. " * 20}, *CAT]
-    first = chat(smollm2, talk)
-    longer = [*talk, first["choices"][0]["message"], {"role": "user", "content": "And then?"}]
-
-    usage = chat(smollm2, longer)["usage"]
-
-    assert usage["prompt_tokens_details"]["cached_tokens"] >= first["usage"]["prompt_tokens"]
-
-
-@pytest.mark.slow
-def test_a_talk_too_long_for_its_slot_is_refused_with_both_lengths(smollm2: Served) -> None:
-    error = chat(smollm2, [{"role": "user", "content": "cat " * 3000}])["error"]
-
-    assert error["code"] == 400
-    assert "(3031 tokens) exceeds the available context size (1024 tokens)" in error["message"]
-
-
-@pytest.mark.slow
-def test_no_reply_tells_where_the_weights_lie_and_no_page_shows_the_talks(smollm2: Served) -> None:
-    async def look(path: str) -> tuple[int, str | None]:
-        headers = {"Origin": "http://elsewhere.example"}
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(smollm2.base_url.removesuffix("/v1") + path, headers=headers) as answer,
-        ):
-            return answer.status, answer.headers.get("Access-Control-Allow-Origin")
-
-    assert chat(smollm2)["model"] == "smollm2-135m"
-    assert asyncio.run(look("/")) == (404, "http://127.0.0.1")
-    assert asyncio.run(look("/slots")) == (501, "http://127.0.0.1")
-
-
-@pytest.mark.slow
-def test_memory_is_the_servers(smollm2: Served) -> None:
-    assert 100e6 < smollm2.memory() < 2e9
-
-
-@pytest.mark.slow
-def test_the_server_ends_with_its_block() -> None:
-    async def use() -> int:
-        async with serve(fetch("smollm2-135m"), slots=1, context=256) as server:
-            return server.pid
-
-    assert gone(asyncio.run(use()), within=0.5)
-
-
-@pytest.mark.slow
 def test_the_server_does_not_outlive_a_killed_parent() -> None:
-    script = (
-        "import asyncio\n"
-        "from culturepark.runtime.models.builtin import serve\n"
-        "from culturepark.runtime.models.weights import fetch\n"
-        "async def main():\n"
-        "    async with serve(fetch('smollm2-135m'), slots=1, context=256) as server:\n"
-        "        print(server.pid, flush=True)\n"
-        "        await asyncio.sleep(600)\n"
-        "asyncio.run(main())\n"
+    code = textwrap.dedent(
+        """
+        import asyncio
+        from culturepark.runtime.models.builtin import serve
+        from culturepark.runtime.models.weights import fetch
+
+        async def main():
+            async with serve(fetch("smollm2-135m"), slots=1, context=512) as served:
+                print(served.pid, flush=True)
+                await asyncio.sleep(600)
+
+        asyncio.run(main())
+        """
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        assert psutil.pid_exists(pid)
-        parent.send_signal(signal.SIGKILL)
-        parent.wait(10)
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert psutil.pid_exists(child)
 
-    assert gone(pid, within=10)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.communicate()
+
+    deadline = time.monotonic() + 20
+    while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the model server outlived its parent"
+        time.sleep(0.1)
 
 
-def test_weights_that_cannot_be_loaded_are_named_with_the_librarys_reason(tmp_path: Path) -> None:
-    path = tmp_path / "own.gguf"
-    path.write_bytes(b"these are no weights")
+def test_a_file_that_is_no_model_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(b"GGUF but not really")
 
-    async def use() -> None:
+    async def main() -> None:
         async with serve(path, slots=1, context=256):
-            raise AssertionError("it started")
+            pass
 
-    with pytest.raises(CultureParkError) as caught:
-        asyncio.run(use())
+    with pytest.raises(CultureParkError, match=r"^broken.gguf: the model server did not start \("):
+        asyncio.run(main())
 
-    assert str(caught.value) == (
-        "own.gguf: the model server did not start (gguf_init_from_reader: invalid magic characters: 'thes', "
-        "expected 'GGUF'); `culturepark doctor` shows what is missing"
+
+def test_the_embedder_tells_paraphrase_from_other_topics() -> None:
+    vectors = SentenceEmbedder("all-minilm-l6-v2").encode(
+        ["I want to make my parents proud.", "My goal is to make my mother and father proud.", "Rain fell all night."]
     )
+
+    assert vectors.shape == (3, 384)
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
+    assert vectors[0] @ vectors[1] > 0.7
+    assert vectors[0] @ vectors[2] < 0.3
+
+
+def test_an_unknown_embedder_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(CultureParkError, match=r"cannot be loaded \(.*\); use all-minilm-l6-v2"):
+        SentenceEmbedder(str(tmp_path / "empty")).encode(["text"])
+
+
+def test_the_main_job_with_a_real_model(tmp_path: Path) -> None:
+    study = Study.load(None, {"model": SMALL, "simulate": {"talks": 2, "protocol_args": {"turns": 4}}})
+
+    first = run(study, tmp_path / "run")
+    second = run(study, tmp_path / "run")
+
+    assert (first.dialogues, first.turns, first.failed) == (2, 8, ())
+    assert first.funnel is not None
+    first.funnel.check()
+    assert second.requests_sent == 0
+    assert second.funnel == first.funnel
+    assert fetch("smollm2-135m").name == "smollm2-135m.gguf"
