@@ -1,6 +1,7 @@
 """Find the opinions in an utterance: the model points at sentences by number, code cuts the exact span."""
 
 from importlib.resources import files
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from langchain_core.exceptions import OutputParserException
@@ -88,25 +89,33 @@ async def extract(model: LedgerChatModel, transcript: Transcript, turn: Turn) ->
 def _cut(
     found: PointedOpinions, sentences: list[Sentence], transcript: Transcript, turn: Turn, seat: Seat, **facts: Any
 ) -> tuple[Opinion, ...]:
-    """Cut the sentences pointed at, each once; a number that stands for no sentence points at nothing."""
+    """Cut the sentences pointed at, each once; a number that stands for no sentence points at nothing.
+
+    Neighbouring sentences about the same people are one opinion: a view and its reason belong together, and a reason
+    alone ("It keeps a family close.") would be judged as if nobody held anything by it.
+    """
     about = {pointed.sentence: pointed.about for pointed in found.opinions if 1 <= pointed.sentence <= len(sentences)}
-    return tuple(
-        Opinion(
-            id=content_id("o", [transcript.id, turn.index, sentence.start, sentence.end, sentence.text]),
-            text=sentence.text,
-            quote=sentence.text,
-            start=sentence.start,
-            end=sentence.end,
-            talk=transcript.id,
-            turn=turn.index,
-            speaker=turn.speaker,
-            culture=seat.culture.id,
-            country=seat.culture.country,
-            question=transcript.question.id,
-            stance=seat.stance,
-            about=about[number],
-            requests=(facts["key"],),
+    opinions: list[Opinion] = []
+    for _, run in groupby(enumerate(sorted(about)), key=lambda item: (item[1] - item[0], about[item[1]])):
+        numbers = [number for _, number in run]
+        start, end = sentences[numbers[0] - 1].start, sentences[numbers[-1] - 1].end
+        quote = turn.text[start:end]
+        opinions.append(
+            Opinion(
+                id=content_id("o", [transcript.id, turn.index, start, end, quote]),
+                text=quote,
+                quote=quote,
+                start=start,
+                end=end,
+                talk=transcript.id,
+                turn=turn.index,
+                speaker=turn.speaker,
+                culture=seat.culture.id,
+                country=seat.culture.country,
+                question=transcript.question.id,
+                stance=seat.stance,
+                about=about[numbers[0]],
+                requests=(facts["key"],),
+            )
         )
-        for number, sentence in enumerate(sentences, start=1)
-        if number in about
-    )
+    return tuple(opinions)

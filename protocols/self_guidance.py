@@ -17,9 +17,9 @@ MAIN_CONTACT = (
 )
 DELEGATE = (
     "Answer {other}: say plainly what you believe, and why.",
-    "Give your reason: tell something that happened in your own family or at work and that shows your belief.",
+    "Disagree with {other}: keep to your belief and give a reason from your own family or work.",
     "Describe a custom from your country that shows your belief.",
-    "Disagree with {other}: keep to your belief and give a new reason.",
+    "Tell something that happened to you or somebody close and that shows your belief.",
     "Say who around you sees it otherwise, and why you do not.",
     "Bring up a side of the topic that nobody has mentioned yet.",
 )

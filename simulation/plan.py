@@ -18,7 +18,7 @@ class SimulateSettings(CastSettings):
     protocol: str = "self-guidance"
     """A name, an entry point, or `./file.py:Class`."""
     protocol_args: dict[str, JsonValue] = {}
-    sampling: Sampling = Sampling(temperature=0.7, top_p=0.9, max_tokens=80, dry_multiplier=0.8)
+    sampling: Sampling = Sampling(temperature=0.7, top_p=0.9, max_tokens=64, dry_multiplier=0.8)
     concurrency: int = Field(default=16, ge=1)
     """Talks in flight; no part of any id. The built-in model takes as many as it has room for."""
 

@@ -10,9 +10,7 @@ from tests.conftest import ROOT
 STAGES = ["runtime", "personas", "protocols", "simulation", "postprocess", "training", "benchmarks", "studio"]
 # Developer benchmarks drive the installed package from outside, as the tests do; they are not part of it.
 OUTSIDE = {ROOT / "benchmarks/speed", ROOT / "benchmarks/refinement"}
-SOURCES = [
-    path for stage in STAGES for path in sorted((ROOT / stage).rglob("*.py")) if path.parent not in OUTSIDE
-]
+SOURCES = [path for stage in STAGES for path in sorted((ROOT / stage).rglob("*.py")) if path.parent not in OUTSIDE]
 
 
 def imported(path: Path) -> set[str]:

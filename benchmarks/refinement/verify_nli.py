@@ -27,7 +27,7 @@ VERDICTS = ("entail", "contradict", "irrelevant")
 FILES = ("en_snli", "ko_xnli", "zh_ocnli")
 
 
-async def main(model: str, shared: Path, run: Path) -> None:
+async def main(model: str, shared: Path, run: Path, limit: int | None) -> None:
     """Judge every row and print accuracy with its Wilson interval, macro-F1 and the confusion matrix."""
     store = open_store(run)
     async with open_model(parse_model(model)) as opened:
@@ -38,7 +38,9 @@ async def main(model: str, shared: Path, run: Path) -> None:
         print("| rows | n | accuracy | 95 % interval | without offsets | macro-F1 | failed | confusion (rows: gold) |")
         print("|---|---|---|---|---|---|---|---|")
         for name in FILES:
-            rows = [json.loads(line) for line in (shared / f"data/nli/{name}.jsonl").read_text("utf-8").splitlines()]
+            rows = [json.loads(line) for line in (shared / f"data/nli/{name}.jsonl").read_text("utf-8").splitlines()][
+                :limit
+            ]
             found: dict[int, tuple[str, str]] = {}
 
             async def one(
@@ -69,7 +71,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", default="builtin")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
+    parser.add_argument("--limit", type=int, help="first rows of each file; the files are shuffled")
     parser.add_argument("--run", type=Path, help="keep the replies here and go on from them")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(main(chosen.model, chosen.shared, chosen.run or Path(folder)))
+        asyncio.run(main(chosen.model, chosen.shared, chosen.run or Path(folder), chosen.limit))
