@@ -11,6 +11,7 @@ from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.store import Base, Store
+from culturepark.simulation.annotations import Annotation, replace_annotations
 
 
 class OpinionRow(Base):
@@ -88,6 +89,7 @@ async def replace_refined(store: Store, opinions: Sequence[Opinion], samples: Se
             connection.execute(sa.insert(_OPINIONS), opinion_rows)
         if sample_rows:
             connection.execute(sa.insert(_SAMPLES), sample_rows)
+        replace_annotations(connection, run_id, [_annotation(opinion) for opinion in opinions])
         connection.execute(sa.insert(_FUNNEL).values(run_id=run_id, funnel=funnel.model_dump(mode="json")))
 
     await store.write(job)
@@ -131,3 +133,8 @@ def find_sample(store: Store, sample: str) -> Sample:
         what = f"{len(found)} samples begin" if found else "no sample begins"
         raise CultureParkError(f"{store.folder}: {what} with {sample!r}; `culturepark samples list` shows the ids")
     return found[0]
+
+
+def _annotation(opinion: Opinion) -> Annotation:
+    label = opinion.verdict or opinion.dropped or "not judged"
+    return Annotation(talk=opinion.talk, turn=opinion.turn, text=opinion.text, label=label)

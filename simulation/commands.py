@@ -1,5 +1,6 @@
 """`culturepark transcripts …`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from culturepark.runtime.console import JsonFlag, print_json, print_table, say
 
 if TYPE_CHECKING:
+    from culturepark.simulation.annotations import Annotation
     from culturepark.simulation.transcript import Transcript
 
 transcripts_app = typer.Typer(help="Talks as they were held.", no_args_is_help=True)
@@ -52,21 +54,20 @@ def show_transcript(
 ) -> None:
     """Show who said what, with each speaker's stance."""
     from culturepark.runtime.store import open_store
-    from culturepark.simulation.talks import find_transcript
+    from culturepark.simulation.annotations import load_annotations
+    from culturepark.simulation.talks import find_transcript, load_transcripts
 
-    if talk is None:
-        talks = _selected(run, None, None)
-    else:
-        store = open_store(run, create=False)
-        try:
-            talks = [find_transcript(store, talk)]
-        finally:
-            store.close()
+    store = open_store(run, create=False)
+    try:
+        talks = load_transcripts(store) if talk is None else [find_transcript(store, talk)]
+        found = {one.id: load_annotations(store, one.id) for one in talks}
+    finally:
+        store.close()
     if as_json:
-        documents = [found.model_dump(mode="json") for found in talks]
+        documents = [one.model_dump(mode="json") for one in talks]
         print_json(documents if talk is None else documents[0])
         return
-    say("\n\n".join(_text(found, cues=cues) for found in talks))
+    say("\n\n".join(_text(one, found[one.id], cues=cues) for one in talks))
 
 
 @transcripts_app.command("export")
@@ -127,7 +128,9 @@ def _summary(talk: "Transcript") -> dict[str, object]:
     }
 
 
-def _text(talk: "Transcript", *, cues: bool) -> str:
+def _text(talk: "Transcript", found: "Mapping[int, Sequence[Annotation]]", *, cues: bool) -> str:
+    from culturepark.simulation.annotations import AGAINST_STANCE
+
     lines = [f"talk {talk.id}  ({talk.question.id}, {talk.protocol.name}, {talk.status})", talk.question.text["en"]]
     for seat in talk.seats:
         stance = seat.stance
@@ -136,8 +139,11 @@ def _text(talk: "Transcript", *, cues: bool) -> str:
     for turn in talk.turns:
         if cues and turn.cue is not None:
             lines.append(f"    (moderator: {turn.cue.guidance})")
-        flags = f"   [{', '.join(turn.flags)}]" if turn.flags else ""
-        lines.append(f"{turn.index:>3} {talk.seat(turn.speaker).name}: {turn.text}{flags}")
+        marks: list[str] = [*turn.flags]
+        if any(annotation.label == AGAINST_STANCE for annotation in found.get(turn.index, ())):
+            marks.append("against own stance")
+        marked = f"   [{', '.join(marks)}]" if marks else ""
+        lines.append(f"{turn.index:>3} {talk.seat(turn.speaker).name}: {turn.text}{marked}")
     if talk.reason:
         lines.append(f"failed: {talk.reason}")
     return "\n".join(lines)
