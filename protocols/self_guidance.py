@@ -17,7 +17,7 @@ MAIN_CONTACT = (
 )
 DELEGATE = (
     "Answer {other}: say plainly what you believe, and why.",
-    "Tell {other} about one person in your family or at work, and how that person showed you that your belief is right.",
+    "Tell {other} about one person in your family or at work, and how they showed you that you are right.",
     "Describe a custom from your country that shows your belief.",
     "Tell something that happened to you or somebody close and that shows your belief.",
     "Say who around you sees it otherwise, and why you do not.",

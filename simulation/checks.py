@@ -15,8 +15,10 @@ ROLE_BREAK = re.compile(
     re.IGNORECASE,
 )
 NEAR_COPY = 0.4
-"""Share of an utterance's five-word sequences found in an earlier one, from which it counts as a copy."""
-SHINGLE = 5
+"""Share of an utterance's runs of letters found in an earlier one, from which it counts as a copy."""
+SHINGLE = (20, 8)
+"""Length of a run in alphabetic scripts, and in those where a letter is a word or a syllable (Chinese, Korean)."""
+FIRST_SYLLABIC = "\u2e80"
 SCRIPTS = {"en": "LATIN", "de": "LATIN", "es": "LATIN", "pt": "LATIN", "tr": "LATIN", "ar": "ARABIC",
            "bn": "BENGALI", "zh": "CJK", "ko": "HANGUL"}  # fmt: skip
 OWN_SCRIPT_FROM = 0.6
@@ -26,7 +28,7 @@ SENTENCE_END = re.compile(r"(?:[!?…。！？؟۔।]|(?<!\bDr)(?<!\bMr)(?<!\bM
 
 
 def tidy(reply: str, *, name: str, others: Sequence[str]) -> str:
-    """Cut what is not speech: the speaker's own label, quote marks around all of it, another's part, a half sentence.
+    """Cut what is not speech: labels, stage directions, quote marks around it, another's part, a half sentence.
 
     Args:
         reply: As the model wrote it.
@@ -39,6 +41,7 @@ def tidy(reply: str, *, name: str, others: Sequence[str]) -> str:
     for other in (*others, name):
         text = re.split(rf"\n\s*[*\[]*{re.escape(other)}\s*[*\]]*\s*:", text, maxsplit=1)[0]
     text = re.split(r"\n\s*\[", text, maxsplit=1)[0].strip()
+    text = re.sub(r"^(\[[^\]]*\]|\([^)]*\))\s*(?=\w)", "", text)
     if len(text) > 1 and text[0] in '"“«' and not any(mark in text[1:-1] for mark in '"“”«»'):
         text = text[1:].rstrip('"”»').strip()
     if ends := list(SENTENCE_END.finditer(text)):
@@ -82,13 +85,12 @@ def copies(text: str, earlier: str) -> bool:
     return bool(own) and len(own & known) / len(own) >= NEAR_COPY
 
 
-def _shingles(text: str) -> set[tuple[str, ...]]:
-    """Every run of five words; scripts without spaces fall back on characters."""
-    words = re.findall(r"\w+", text.casefold())
-    if len(words) < SHINGLE:
-        words = [char for char in text.casefold() if char.isalnum()] if len("".join(words)) >= 4 * SHINGLE else words
-    size = min(SHINGLE, len(words))
-    return {tuple(words[start : start + size]) for start in range(len(words) - size + 1)} if size else set()
+def _shingles(text: str) -> set[str]:
+    """Every run of letters as long as about five words, spaces left out: small models lose some when they copy."""
+    letters = "".join(char for char in text.casefold() if char.isalnum())
+    syllabic = sum(char >= FIRST_SYLLABIC for char in letters) > len(letters) / 2
+    size = min(SHINGLE[syllabic], len(letters))
+    return {letters[start : start + size] for start in range(len(letters) - size + 1)} if size else set()
 
 
 def _in_script(text: str, language: str) -> bool:
