@@ -18,6 +18,8 @@ class Seat(Record):
     role: Role
     stance: Stance | None
     """None when self-calibration is off, or the country was not asked."""
+    language: str = "en"
+    """BCP 47: what this seat speaks in this talk, whatever the language of its culture."""
 
     @property
     def id(self) -> str:
