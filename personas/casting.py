@@ -2,14 +2,14 @@
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle, islice
 from typing import Literal
 
 from pydantic import Field, field_validator
 
 from culturepark.personas.persona import Gender, Persona
-from culturepark.personas.question import Question
+from culturepark.personas.question import Question, Side
 from culturepark.personas.roster import MAIN_CULTURE, Roster
 from culturepark.personas.seat import Seat
 from culturepark.personas.stance import Stance, StanceChoice
@@ -21,6 +21,7 @@ from culturepark.runtime.record import Record
 Cast = Literal["cross", "in-culture", "panel"]
 Genders = Literal["female", "male", "mixed", "alternate"]
 GOLDEN = (math.sqrt(5) - 1) / 2
+OPPOSITE: Mapping[Side, Side] = {"below": "above", "above": "below"}
 STANCES = ("sampled", "iid", "mode", "median", "none")
 
 
@@ -42,8 +43,9 @@ class CastSettings(Record):
     stance: str = "sampled"
     """`sampled`, `iid`, `mode`, `median`, `none` (self-calibration off), or `other:COUNTRY` (wrong-country control)."""
     pair: Literal["natural", "conflict", "agree"] = "natural"
-    """`conflict` gives the main contact an answer from another side than the first delegate's, `agree` one from the
-    same side, still drawn as the country answers within that side; `natural` leaves them as drawn."""
+    """`conflict` gives the main contact an answer from the side opposite to the first delegate's (from any other side
+    where there is none), `agree` one from the same side, still drawn as the country answers within that side;
+    `natural` leaves them as drawn."""
     talks: int | None = Field(default=None, ge=1)
     """Talks in all, spread evenly over culture and question; None is one for each pair."""
 
@@ -244,14 +246,20 @@ class _Stances:
 
 
 def _paired(answers: Distribution, question: Question, toward: Stance | None, pair: str) -> Distribution:
-    """The country's answers on the wanted side of the scale; all of them where there is no such answer."""
+    """The country's answers on the wanted sides of the scale; all of them where there is no such answer."""
     if toward is None or pair == "natural":
         return answers
-    counts = {
-        code: count if (question.scale.side(code) == toward.side) == (pair == "agree") else 0.0
-        for code, count in answers.counts.items()
-    }
-    return answers.model_copy(update={"counts": counts}) if sum(counts.values()) else answers
+    sides = {code: question.scale.side(code) for code in answers.counts}
+    if pair == "agree":
+        wanted = [{toward.side}]
+    else:  # somebody undecided is only half an opponent
+        wanted = [{OPPOSITE[toward.side]} if toward.side in OPPOSITE else {"below", "above"}]
+        wanted.append(set(sides.values()) - {toward.side})
+    for among in wanted:
+        counts = {code: count if sides[code] in among else 0.0 for code, count in answers.counts.items()}
+        if sum(counts.values()):
+            return answers.model_copy(update={"counts": counts})
+    return answers
 
 
 def low_discrepancy(seed: int) -> Iterator[float]:

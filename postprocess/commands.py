@@ -68,12 +68,16 @@ def export(
     run: Run = QUICKSTART,
     culture: Culture = None,
     question: Question = None,
+    as_json: JsonFlag = False,
 ) -> None:
     """Write samples to a file for fine-tuning (openai) or for analysis (parquet)."""
     from culturepark.postprocess.export import export_samples
 
     samples = _selected(run, culture, question)
     export_samples(samples, out, form=form)
+    if as_json:
+        print_json({"out": str(out), "format": form, "samples": len(samples)})
+        return
     say(f"{len(samples)} samples -> {out}")
 
 

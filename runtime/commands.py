@@ -33,11 +33,17 @@ def list_models(*, as_json: JsonFlag = False) -> None:
 
 
 @models_app.command("fetch")
-def fetch_model(name: Annotated[str, typer.Argument(help="A name from `models list`.")]) -> None:
+def fetch_model(
+    name: Annotated[str, typer.Argument(help="A name from `models list`.")], *, as_json: JsonFlag = False
+) -> None:
     """Fetch and verify a built-in model's weights ahead of time."""
     from culturepark.runtime.models.weights import fetch
 
-    say(str(fetch(name)))
+    path = str(fetch(name))
+    if as_json:
+        print_json({"model": name, "path": path})
+        return
+    say(path)
 
 
 def doctor(*, as_json: JsonFlag = False) -> None:

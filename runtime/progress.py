@@ -2,14 +2,14 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from culturepark.runtime.ledger import Tally
-
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
+
+    from culturepark.runtime.ledger import Tally
 
 PLAIN_EVERY = 15.0
 
@@ -35,7 +35,7 @@ class Silent:
 
 
 @contextmanager
-def show_progress(tally: Tally) -> Iterator[Reporter]:
+def show_progress(tally: "Tally") -> Iterator[Reporter]:
     """Show a bar on a terminal, a plain line every 15 seconds elsewhere."""
     if not sys.stderr.isatty():
         yield _Lines(tally)
@@ -63,7 +63,22 @@ def show_progress(tally: Tally) -> Iterator[Reporter]:
         yield _Bar(bars, tally)
 
 
-def rate(tally: Tally) -> str:
+@contextmanager
+def show_parts(what: str, *, total: int, done: int = 0) -> Iterator[Callable[[], None]]:
+    """Show a bar (lines elsewhere than on a terminal) of parts that are fetched; call what it yields after each."""
+    if not sys.stderr.isatty():
+        fetched = iter(range(done + 1, total + 1))
+        yield lambda: print(f"  part {next(fetched)} of {total}", file=sys.stderr)
+        return
+    from rich.console import Console  # noqa: PLC0415  (slow to import, and only a terminal needs it)
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True)) as bars:
+        bar = bars.add_task(what, total=total, completed=done)
+        yield lambda: bars.advance(bar)
+
+
+def rate(tally: "Tally") -> str:
     """Tokens a second since the start, and the cost where prices are known."""
     seconds = max(time.monotonic() - tally.started, 1e-9)
     speed = f"{tally.tokens_out / seconds:.0f} tokens/s"
@@ -73,7 +88,7 @@ def rate(tally: Tally) -> str:
 class _Bar:
     """A rich bar a stage."""
 
-    def __init__(self, bars: "Bars", tally: Tally) -> None:
+    def __init__(self, bars: "Bars", tally: "Tally") -> None:
         self._bars = bars
         self._tally = tally
 
@@ -87,7 +102,7 @@ class _Bar:
 class _Lines:
     """A line now and then, for logs."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: "Tally") -> None:
         self._tally = tally
         self._what, self._total, self._done, self._began, self._told = "", 0, 0, 0.0, 0.0
         self._before = 0

@@ -25,6 +25,8 @@ MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
 """SQL that lifts a database from version n to n + 1, keyed by n; run in one transaction."""
 
 DATABASE: Final = "run.db"
+LOCATION: Final = "store.url"
+"""In the folder of a run whose rows live elsewhere: the database's URL, without its password."""
 T = TypeVar("T")
 
 
@@ -162,12 +164,20 @@ class Store:
 def open_store(folder: Path, *, url: str | None = None, create: bool = True) -> Store:
     """Open the run in `folder`; with `url`, its rows live in that database under the folder's name.
 
+    The folder remembers the URL, so that only the first command has to give it. The password is not kept: the
+    database's own client reads it from `PGPASSWORD` or `~/.pgpass`.
+
     Raises:
         CultureParkError: When there is no run and `create` is off, the folder cannot be written, the file is
-            not a run database or was written by a newer version.
+            not a run database or was written by a newer version, or the rows live somewhere else than `url`.
     """
     database = folder / DATABASE
-    if url is None and not create and not database.exists():
+    kept = _kept_location(folder)
+    if url is not None:
+        _same_location(folder, kept, url)
+    elif kept is not None:
+        url = kept
+    elif not create and not database.exists():
         raise CultureParkError(f"{folder}: there is no run here; `culturepark run --run {folder}` makes one")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -181,6 +191,8 @@ def open_store(folder: Path, *, url: str | None = None, create: bool = True) -> 
     except CultureParkError:
         engine.dispose()
         raise
+    if url is not None and kept is None:
+        (folder / LOCATION).write_text(_without_password(url) + "\n", encoding="utf-8")
     return Store(engine, run_id=run_id, folder=folder)
 
 
@@ -231,6 +243,28 @@ def only_writer(folder: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _kept_location(folder: Path) -> str | None:
+    try:
+        return (folder / LOCATION).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+
+
+def _same_location(folder: Path, kept: str | None, url: str) -> None:
+    """Keep one run's rows in one place."""
+    if kept is None and (folder / DATABASE).exists():
+        kept = DATABASE
+    if kept is not None and kept != _without_password(url):
+        raise CultureParkError(f"{folder}: this run's rows are in {kept}; leave out --store, or choose another --run")
+
+
+def _without_password(url: str) -> str:
+    try:
+        return sa.make_url(url)._replace(password=None).render_as_string()
+    except sa.exc.ArgumentError:
+        return url.split("://", maxsplit=1)[0]  # `_engine` says what is wrong with it
 
 
 def _engine(url: str) -> sa.Engine:

