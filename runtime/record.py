@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from culturepark.runtime.errors import CultureParkError, did_you_mean
 
@@ -24,13 +25,21 @@ def read_yaml(path: Path) -> Any:
     Raises:
         CultureParkError: When the file is missing, unreadable, empty or not YAML; names file and line.
     """
+    return parse_yaml(read_text(path), place=str(path))
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file.
+
+    Raises:
+        CultureParkError: When it is missing or not readable as UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise CultureParkError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise CultureParkError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    return parse_yaml(text, place=str(path))
 
 
 def parse_yaml(text: str, *, place: str) -> Any:
@@ -63,8 +72,7 @@ def build(record: type[R], data: Any, *, place: str) -> R:
 
 def explain(error: ValidationError, record: type[Record]) -> str:
     """Say in one line what is wrong first, and how much more there is."""
-    # A misspelt field is reported before the one that is missing because of it.
-    first, *more = sorted(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
+    first, *more = worst_first(error)
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         fields = _fields_at(record, first["loc"][:-1])
@@ -78,6 +86,11 @@ def explain(error: ValidationError, record: type[Record]) -> str:
     else:
         text = f"{where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
     return text + (f" (and {len(more)} more)" if more else "")
+
+
+def worst_first(error: ValidationError) -> list[ErrorDetails]:
+    """A report's entries: a misspelt field before the one that is missing because of it."""
+    return sorted(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
 
 
 def _fields_at(record: type[BaseModel], location: tuple[int | str, ...]) -> set[str]:
