@@ -51,9 +51,11 @@ def read_cultures(folders: Sequence[Path] = ()) -> Written:
             findings.append(_unreadable(name, error))
             continue
         _lay(root, cultures, findings)
-    for entry in cultures.values():
-        if not entry.personas:
-            findings.append(finding(entry.culture, "shape", "a culture without personas", "add a list `personas:`"))
+    findings += [
+        finding(entry.culture, "shape", "a culture without personas", "add a list `personas:`")
+        for entry in cultures.values()
+        if not entry.personas
+    ]
     return Written(cultures, tuple(findings))
 
 

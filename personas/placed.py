@@ -124,8 +124,9 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 raise CultureParkError(f"{self._file}:{line}: a field's name is one word; correct the YAML")
             if key.value in lines:
+                first = lines[key.value]
                 raise CultureParkError(
-                    f"{self._file}:{line}: field {key.value!r} stands twice (first in line {lines[key.value]}); keep one"
+                    f"{self._file}:{line}: field {key.value!r} stands twice (first in line {first}); keep one"
                 )
             lines[key.value] = line
         self._loader.flatten_mapping(node)  # `<<: *anchor`

@@ -62,11 +62,13 @@ def resolve(written: Written) -> Resolved:
                 raw[key] = _Raw(culture_id, fields)
     personas: dict[str, Persona] = {}
     places: dict[str, Placed] = {}
-    for key in raw:
+    for key, one in raw.items():
         whole = _inherited(key, raw, findings)
-        for persona in _variants(whole, raw[key].culture, key, findings) if whole else ():
+        if whole is None:
+            continue
+        for persona in _variants(whole, one.culture, key, findings):
             if persona.id in personas:
-                findings.append(_same_id(persona.id, raw[key].fields, places[persona.id]))
+                findings.append(_same_id(persona.id, one.fields, places[persona.id]))
             else:
                 personas[persona.id], places[persona.id] = persona, whole
     return Resolved(

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from culturepark.personas.casting import CastSettings, cast_talks, low_discrepancy
+from culturepark.personas.casting import CastSettings, cast_talks
+from culturepark.personas.draws import low_discrepancy
 from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.runtime.errors import CultureParkError
