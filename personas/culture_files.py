@@ -51,10 +51,11 @@ def read_cultures(folders: Sequence[Path] = ()) -> Written:
             findings.append(_unreadable(name, error))
             continue
         _lay(root, cultures, findings)
+    faulty = {one.file for one in findings}
     findings += [
         finding(entry.culture, "shape", "a culture without personas", "add a list `personas:`")
         for entry in cultures.values()
-        if not entry.personas
+        if not entry.personas and entry.culture.file not in faulty
     ]
     return Written(cultures, tuple(findings))
 

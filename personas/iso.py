@@ -10,11 +10,6 @@ def is_country(code: str) -> bool:
     return pycountry.countries.get(alpha_3=code) is not None
 
 
-def country_codes() -> tuple[str, ...]:
-    """All alpha-3 codes, sorted."""
-    return tuple(sorted(country.alpha_3 for country in pycountry.countries))
-
-
 @cache
 def country_names() -> dict[str, str]:
     """Alpha-3 code by each name a country has in the tables: `Türkiye`, `South Korea`, `Korea, Republic of`."""

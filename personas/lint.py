@@ -9,7 +9,7 @@ from rapidfuzz.distance import Levenshtein
 
 from culturepark.personas.culture_files import SHIPPED_AS, persona_files, read_cultures
 from culturepark.personas.finding import Finding, finding
-from culturepark.personas.iso import country_codes, country_names, is_country, wrong_subtag
+from culturepark.personas.iso import country_names, is_country, wrong_subtag
 from culturepark.personas.persona import Persona, ascii_name
 from culturepark.personas.placed import Placed
 from culturepark.personas.resolve import Resolved, resolve
@@ -58,7 +58,10 @@ def _grounding(found: Resolved, survey: Survey) -> Iterator[Finding]:
 
 def _both_genders(found: Resolved, survey: Survey) -> Iterator[Finding]:
     del survey
+    faulty = {one.file for one in found.findings}
     for key in found.cultures:
+        if found.culture_places[key].file in faulty:
+            continue  # whoever could not be read is not missing
         genders = {persona.gender for persona in found.personas.values() if persona.culture == key}
         for gender in sorted({"male", "female"} - genders):
             what = f"culture {key!r} has no {gender} persona, so casts of alternating genders cannot be seated"
@@ -70,16 +73,21 @@ def _codes(found: Resolved, survey: Survey) -> Iterator[Finding]:
     for key, culture in found.cultures.items():
         where = found.culture_places[key]
         if not is_country(culture.country):
-            hint = did_you_mean(culture.country, country_codes()).removeprefix("; ")
+            meant = _code_of(culture.country_name)
+            fix = f"{culture.country_name} is {meant}" if meant else "look it up, e.g. GRC for Greece"
             what = f"{culture.country!r} is no ISO 3166 alpha-3 country code"
-            yield finding(where.at(["country"]), "country_code", what, hint or "look it up, e.g. GRC for Greece")
-        named = country_names().get(culture.country_name, culture.country)
+            yield finding(where.at(["country"]), "country_code", what, fix)
+        named = _code_of(culture.country_name) or culture.country
         if named != culture.country and is_country(culture.country):
             what = f"{culture.country_name} is {named}, and the grounding country is {culture.country}"
             yield finding(where.at(["country_name"]), "country_code", what, "make them agree")
         if (part := wrong_subtag(culture.language)) is not None:
             what = f"language {culture.language!r}: {part!r} stands in no ISO table"
             yield finding(where.at(["language"]), "language_code", what, "write a BCP 47 tag, e.g. el or pt-BR")
+
+
+def _code_of(name: str) -> str | None:
+    return country_names().get(name.removeprefix("the "))
 
 
 def _names(found: Resolved, survey: Survey) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from culturepark.runtime.errors import CultureParkError
 
 DEEPEST, MOST = 6, 100_000
 """Persona files are four levels deep; aliases that repeat or contain themselves run into one of these."""
+PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+"""Tags of plain mappings and lists."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,11 @@ def parse_placed(text: str, *, file: str) -> Placed:
     Raises:
         CultureParkError: When it is empty or not YAML, or a field stands twice; names file, line and fix.
     """
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
-        if node is None:
-            raise CultureParkError(f"{file}:1: the file is empty; write `culture:` and `personas:`, or remove it")
-        return _Reader(loader, file).read(node, depth=0)
+        if node is not None:
+            return _Reader(loader, file).read(node, depth=0)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "not YAML"
@@ -94,8 +95,7 @@ def parse_placed(text: str, *, file: str) -> Placed:
         raise CultureParkError(f"{file}:{line}: {problem}; correct the YAML") from None
     except RecursionError:
         raise CultureParkError(f"{file}:1: nested too deep; persona files are four levels deep") from None
-    finally:
-        loader.dispose()
+    raise CultureParkError(f"{file}:1: the file is empty; write `culture:` and `personas:`, or remove it")
 
 
 class _Reader:
@@ -107,6 +107,8 @@ class _Reader:
         self._read += 1
         if depth > DEEPEST or self._read > MOST:
             raise CultureParkError(f"{self._file}:{here}: nested too deep; persona files are four levels deep")
+        if isinstance(node, yaml.CollectionNode) and node.tag not in PLAIN:
+            raise CultureParkError(f"{self._file}:{here}: tag {node.tag!r} is not known; correct the YAML")
         if isinstance(node, yaml.MappingNode):
             return Placed(dict(self._fields(node, depth)), self._file, here)
         if isinstance(node, yaml.SequenceNode):

@@ -13,7 +13,7 @@ from culturepark.personas.persona import Persona
 from culturepark.personas.placed import Placed, merged
 from culturepark.personas.variants import FIELDS, combinations, filled
 from culturepark.runtime.errors import did_you_mean
-from culturepark.runtime.record import Record, explain, worst_first
+from culturepark.runtime.record import Record, problems
 
 R = TypeVar("R", bound=Record)
 
@@ -89,7 +89,7 @@ def _inherited(key: str, raw: Mapping[str, _Raw], findings: list[Finding]) -> Pl
         if found is None:
             names = [one.name for one in raw.values() if one.culture == raw[chain[-1]].culture]
             hint = did_you_mean(str(reference.value), [*names, *raw]).removeprefix("; ")
-            what = f"no persona to extend named {reference.value!r}"
+            what = f"no persona to extend named {reference.plain()!r}"
             findings.append(finding(reference, "extends", what, hint or "`personas list` shows the ids"))
             return None
         if found in chain:
@@ -138,16 +138,19 @@ def _variants(whole: Placed, culture: str, key: str, findings: list[Finding]) ->
 
 
 def _record(record: type[R], data: object, where: Placed, findings: list[Finding]) -> R | None:
-    """Make a record, or a finding at the line of the first wrong field."""
+    """Make a record, or a finding for each wrong field at its line."""
     try:
         made = record.model_validate(data)
         if isinstance(made, Persona):
             made.id  # noqa: B018  (a varied name may have no Latin letters)
     except ValidationError as error:
-        place = where.at(worst_first(error)[0]["loc"])
-        what, _, fix = explain(error, record).rpartition("; ")
-        rule = "unknown_field" if worst_first(error)[0]["type"] == "extra_forbidden" else "value"
-        findings.append(finding(place, rule, what or fix, fix if what else "correct it"))
+        for problem in problems(error, record):
+            place = where.at(problem.location)
+            what, _, fix = problem.text.rpartition("; ")
+            if isinstance(place.value, bool):
+                what, fix = problem.text, "put it in quotes: YAML takes yes, no, on and off for true and false"
+            rule = "unknown_field" if problem.unknown else "value"
+            findings.append(finding(place, rule, what or fix, fix if what else "correct it"))
         return None
     except ValueError as error:
         what, _, fix = str(error).rpartition("; ")

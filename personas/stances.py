@@ -45,9 +45,9 @@ class Stances:
         known = respondents.attributes if respondents else survey.attributes if ground_by else ()
         for attribute in ground_by:
             if attribute not in known:
-                has = f"only by {', '.join(known)}" if known else "not by anything"
+                has = f"only be grouped by {', '.join(known)}" if known else "not be grouped"
                 raise CultureParkError(
-                    f"ground_by {attribute!r}: the answers are grouped {has}; import a WVS file that has the column "
+                    f"ground_by {attribute!r}: the answers can {has}; import a WVS file that has the column "
                     "(`culturepark surveys import-wvs`), or leave it out"
                 )
 

@@ -1,7 +1,7 @@
 """The one shape of data at the borders: frozen, typed, closed to unknown fields."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -72,25 +72,37 @@ def build(record: type[R], data: Any, *, place: str) -> R:
 
 def explain(error: ValidationError, record: type[Record]) -> str:
     """Say in one line what is wrong first, and how much more there is."""
-    first, *more = worst_first(error)
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        fields = _fields_at(record, first["loc"][:-1])
-        name = str(first["loc"][-1])
+    first, *more = problems(error, record)
+    return first.text + (f" (and {len(more)} more)" if more else "")
+
+
+class Problem(NamedTuple):
+    """One wrong field."""
+
+    location: tuple[int | str, ...]
+    unknown: bool
+    """Whether the record has no such field."""
+    text: str
+
+
+def problems(error: ValidationError, record: type[Record]) -> list[Problem]:
+    """Say what is wrong; a misspelt field comes before the one that is missing because of it."""
+    found = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+    return [Problem(one["loc"], one["type"] == "extra_forbidden", _words(one, record)) for one in found]
+
+
+def _words(found: ErrorDetails, record: type[Record]) -> str:
+    where = ".".join(str(part) for part in found["loc"])
+    if found["type"] == "extra_forbidden":
+        fields = _fields_at(record, found["loc"][:-1])
+        name = str(found["loc"][-1])
         hint = did_you_mean(name, fields) or (f"; known: {', '.join(sorted(fields))}" if fields else "")
-        text = f"unknown field {where!r}{hint}"
-    elif first["type"] == "missing":
-        text = f"field {where!r} is missing"
-    elif first["type"] == "value_error":
-        text = str(first["ctx"]["error"]) if not where else f"{where}: {first['ctx']['error']}"
-    else:
-        text = f"{where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
-    return text + (f" (and {len(more)} more)" if more else "")
-
-
-def worst_first(error: ValidationError) -> list[ErrorDetails]:
-    """A report's entries: a misspelt field before the one that is missing because of it."""
-    return sorted(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
+        return f"unknown field {where!r}{hint}"
+    if found["type"] == "missing":
+        return f"field {where!r} is missing"
+    if found["type"] == "value_error":
+        return str(found["ctx"]["error"]) if not where else f"{where}: {found['ctx']['error']}"
+    return f"{where} = {found['input']!r}: {found['msg'][0].lower()}{found['msg'][1:]}"
 
 
 def _fields_at(record: type[BaseModel], location: tuple[int | str, ...]) -> set[str]:
