@@ -184,13 +184,16 @@ def _seat(
     for place, culture in enumerate(table):
         seated.append(people.next(question, culture, _gender(settings.genders, number, place), taken=seated))
 
+    held: list[Stance | None] = []
+
     def stance(place: int, toward: Stance | None = None) -> Stance | None:
         return stances.next(
             question, seated[place], cultures[place].country,
-            seat=(*table, place), replicate=replicate, toward=toward, pair=settings.pair,
+            seat=(*table, place), replicate=replicate, others=held, toward=toward, pair=settings.pair,
         )  # fmt: skip
 
-    held = [stance(place) for place in range(1, len(table))]
+    for place in range(1, len(table)):
+        held.append(stance(place))  # noqa: PERF401  (each stance looks at those before it)
     held.insert(0, stance(0, toward=held[0]))
     seats = tuple(
         Seat(

@@ -20,11 +20,11 @@ def list_personas(*, personas: Folders = None, as_json: JsonFlag = False) -> Non
 
     roster = load_roster(personas or [])
     if as_json:
-        print_json([{"id": key, **persona.model_dump()} for key, persona in sorted(roster.personas.items())])
+        print_json([{"id": key, **persona.model_dump()} for key, persona in roster.personas.items()])
         return
     rows = [
         (key, persona.name, persona.gender, persona.culture, roster.cultures[persona.culture].country_name)
-        for key, persona in sorted(roster.personas.items())
+        for key, persona in roster.personas.items()
     ]
     print_table(("persona", "name", "gender", "culture", "country"), rows)
 

@@ -81,13 +81,14 @@ class Stances:
         *,
         seat: tuple[object, ...],
         replicate: int,
+        others: Sequence[Stance | None] = (),
         toward: Stance | None = None,
         pair: str = "natural",
     ) -> Stance | None:
         """The stance of the next talk's person, near or far from another's where there are such answers.
 
         `seat` names table and place: with `stance: respondent`, the same seat of the same replicate is the same real
-        person for every question.
+        person for every question. `others` are the stances of those who sit there already, each a person of their own.
         """
         if self._choice == "none":
             return None
@@ -99,7 +100,7 @@ class Stances:
         answers = _paired(like, question, toward, pair)
         reference = None
         if isinstance(source, Respondents):
-            taken = {toward.respondent.reference} if toward is not None and toward.respondent else set()
+            taken = {other.respondent.reference for other in others if other is not None and other.respondent}
             codes = {code for code, count in answers.counts.items() if count}
             code, name = source.draw(
                 question.id, country, traits, codes,

@@ -189,6 +189,21 @@ def test_respondents_of_the_personas_gender_and_of_the_wanted_side(tmp_path: Pat
         assert len({seat.stance.side for seat in talk.seats if seat.stance}) == 2
 
 
+@pytest.mark.parametrize(("women", "weight", "like"), [(30, "1", {"sex": "female"}), (29, "1", None), (40, "0", None)])
+def test_respondents_like_the_persona_must_be_enough_and_stand_for_somebody(
+    women: int, weight: str, like: dict[str, str] | None, tmp_path: Path
+) -> None:
+    rows = [*["TUR,1,1,1"] * 40, *["TUR,1,2,2"] * 20, *[f"TUR,{weight},2,2"] * (women - 20)]
+    (tmp_path / "wvs.csv").write_text("\n".join(["B_COUNTRY_ALPHA,W_WEIGHT,Q260,Q27", *rows]), encoding="utf-8")
+
+    (talk,) = respondent(
+        tmp_path / "wvs.csv", load_survey("wvs7"), ground_by=["sex"], questions=["Q27"], genders="female", talks=1
+    )
+
+    assert talk.seats[1].stance is not None
+    assert (talk.seats[1].stance.like and talk.seats[1].stance.like.traits) == like
+
+
 def test_a_reference_cannot_be_followed_back_without_the_file(tmp_path: Path) -> None:
     path = write_wvs(tmp_path / "wvs.csv", {"TUR": 40})
     people = load_respondents(path, countries={"TUR"})
