@@ -1,28 +1,28 @@
 """Casting: which people sit together about which question, and which stance each of them is held to."""
 
-import math
-import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from culturepark.personas.persona import Gender, Persona
-from culturepark.personas.question import Question, Side
+from culturepark.personas.question import Question
 from culturepark.personas.roster import MAIN_CULTURE, Roster
 from culturepark.personas.seat import Seat
-from culturepark.personas.stance import Stance, StanceChoice
-from culturepark.personas.surveys.survey import Distribution, Survey
+from culturepark.personas.stance import Stance
+from culturepark.personas.stances import Stances
+from culturepark.personas.surveys.groups import Attribute
+from culturepark.personas.surveys.respondents import Respondents, load_respondents
+from culturepark.personas.surveys.survey import Survey
 from culturepark.runtime.errors import CultureParkError, did_you_mean
-from culturepark.runtime.hashing import seed_from
 from culturepark.runtime.record import Record
 
 Cast = Literal["cross", "in-culture", "panel"]
 Genders = Literal["female", "male", "mixed", "alternate"]
-GOLDEN = (math.sqrt(5) - 1) / 2
-OPPOSITE: Mapping[Side, Side] = {"below": "above", "above": "below"}
-STANCES = ("sampled", "iid", "mode", "median", "none")
+STANCES = ("sampled", "iid", "mode", "median", "respondent", "none")
 
 
 class CastSettings(Record):
@@ -34,6 +34,8 @@ class CastSettings(Record):
     """A shipped survey, or the folder of an imported one."""
     questions: tuple[str, ...] = ()
     """Seed questions; all when empty."""
+    personas: tuple[str, ...] = ()
+    """Ids of those who may sit down for their culture; of a culture without any here, everybody may."""
     cast: Cast = "cross"
     """`cross`: main contact and one delegate; `in-culture`: two people of one culture; `panel`: several cultures."""
     panel_size: int = Field(default=3, ge=2)
@@ -41,7 +43,13 @@ class CastSettings(Record):
     genders: Genders = "alternate"
     """Everybody female or male; `mixed`: main contact and delegates differ; `alternate`: all pairings in turn."""
     stance: str = "sampled"
-    """`sampled`, `iid`, `mode`, `median`, `none` (self-calibration off), or `other:COUNTRY` (wrong-country control)."""
+    """`sampled`, `iid`, `mode`, `median`, `respondent` (a real person's joint answers), `none` (self-calibration off),
+    or `other:COUNTRY` (wrong-country control)."""
+    respondents: str | None = None
+    """For `stance: respondent`: your own World Values Survey wave 7 CSV. Only the answers held are copied from it."""
+    ground_by: tuple[Attribute, ...] = ()
+    """Draw from the answers of people like the persona: of its gender (`sex`), `age` band or `education`. Where too few
+    answered, the last of these is left out, then the one before. Needs a survey imported from a file that tells."""
     pair: Literal["natural", "conflict", "agree"] = "natural"
     """`conflict` gives the main contact an answer from the side opposite to the first delegate's (from any other side
     where there is none), `agree` one from the same side, still drawn as the country answers within that side;
@@ -59,6 +67,12 @@ class CastSettings(Record):
             )
         return stance
 
+    @model_validator(mode="after")
+    def _respondents_are_there(self) -> "CastSettings":
+        if self.stance == "respondent" and self.respondents is None:
+            raise ValueError("stance 'respondent' needs `respondents`: the path of your own WVS wave 7 CSV")
+        return self
+
 
 class CastTalk(Record):
     """One talk's people."""
@@ -68,6 +82,12 @@ class CastTalk(Record):
     """The main contact first."""
     replicate: int = Field(ge=0)
     """Number of this talk among those of the same question and cultures."""
+
+    @property
+    def stance_distance(self) -> float | None:
+        """How far main contact and first delegate are apart, as a fraction of the scale; None if one is unsure."""
+        main, delegate = (seat.stance for seat in self.seats[:2])
+        return self.question.scale.distance(main.code, delegate.code) if main and delegate else None
 
 
 class Skipped(Record):
@@ -82,6 +102,8 @@ class Casting(Record):
 
     talks: tuple[CastTalk, ...]
     skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()
+    """Where stances come from more people than the settings ask for, in words."""
 
 
 def cast_talks(settings: CastSettings, roster: Roster, survey: Survey, *, seed: int) -> Casting:
@@ -96,11 +118,15 @@ def cast_talks(settings: CastSettings, roster: Roster, survey: Survey, *, seed: 
     cultures = settings.cultures or roster.delegate_cultures
     for culture in cultures:
         roster.culture(culture)
+    for persona in settings.personas:
+        roster.persona(persona)
     questions = [survey.question(name) for name in settings.questions] or [
         question for question in survey.questions.values() if question.split == "seed" and question.same_as is None
     ]
-    stances = _Stances(settings.stance, survey, seed)
     tables = _tables(settings, cultures)
+    respondents, notes = _respondents(settings, roster, survey, tables)
+    stances = Stances(settings.stance, survey, seed, ground_by=settings.ground_by, respondents=respondents)
+    people = _People(roster, settings.personas)
     cells: list[tuple[Question, tuple[str, ...]]] = []
     skipped: list[Skipped] = []
     # Questions turn under the cultures, so that the first talks of a study already cover both.
@@ -118,11 +144,13 @@ def cast_talks(settings: CastSettings, roster: Roster, survey: Survey, *, seed: 
         )
     wanted = settings.talks or len(cells)
     talks = [
-        _seat(question, table, number // len(cells), settings, roster, stances, number)
+        _seat(question, table, number // len(cells), settings, people, stances, number)
         for number, (question, table) in enumerate(islice(cycle(cells), wanted))
     ]
     return Casting(
-        talks=tuple(talks), skipped=tuple(sorted(set(skipped), key=lambda item: (item.question, item.country)))
+        talks=tuple(talks),
+        skipped=tuple(sorted(set(skipped), key=lambda item: (item.question, item.country))),
+        notes=(*notes, *stances.notes),
     )
 
 
@@ -148,25 +176,36 @@ def _seat(
     table: tuple[str, ...],
     replicate: int,
     settings: CastSettings,
-    roster: Roster,
-    stances: "_Stances",
+    people: "_People",
+    stances: Stances,
     number: int,
 ) -> CastTalk:
-    seats: list[Seat] = []
-    countries = [roster.cultures[culture].country for culture in table]
-    held = [stances.next(question, country) for country in countries[1:]]
-    held.insert(0, stances.next(question, countries[0], toward=held[0], pair=settings.pair))
+    cultures = [people.roster.cultures[culture] for culture in table]
+    seated: list[Persona] = []
     for place, culture in enumerate(table):
-        persona = _persona(roster, culture, _gender(settings.genders, number, place), taken=seats)
-        seats.append(
-            Seat(
-                persona=persona,
-                culture=roster.cultures[culture],
-                role="delegate" if place else "main_contact",
-                stance=held[place],
-            )
+        seated.append(people.next(question, culture, _gender(settings.genders, number, place), taken=seated))
+
+    held: list[Stance | None] = []
+
+    def stance(place: int, toward: Stance | None = None) -> Stance | None:
+        return stances.next(
+            question, seated[place], cultures[place].country,
+            seat=(*table, place), replicate=replicate, others=held, toward=toward, pair=settings.pair,
+        )  # fmt: skip
+
+    for place in range(1, len(table)):
+        held.append(stance(place))  # noqa: PERF401  (each stance looks at those before it)
+    held.insert(0, stance(0, toward=held[0]))
+    seats = tuple(
+        Seat(
+            persona=persona,
+            culture=cultures[place],
+            role="delegate" if place else "main_contact",
+            stance=held[place],
         )
-    return CastTalk(question=question, seats=tuple(seats), replicate=replicate)
+        for place, persona in enumerate(seated)
+    )
+    return CastTalk(question=question, seats=seats, replicate=replicate)
 
 
 def _gender(genders: Genders, number: int, place: int) -> Gender:
@@ -179,99 +218,57 @@ def _gender(genders: Genders, number: int, place: int) -> Gender:
     return "female" if ((number >> min(place, 1)) + place) % 2 == 0 else "male"
 
 
-def _persona(roster: Roster, culture: str, gender: Gender, *, taken: Sequence[Seat]) -> Persona:
-    """A persona of the gender who does not sit there yet; where all do, the culture's other gender."""
-    seated = {seat.id for seat in taken}
-    candidates = [*roster.of(culture, gender), *roster.of(culture)]
-    for persona in candidates:
-        if persona.id not in seated:
-            return persona
-    raise CultureParkError(f"culture {culture!r} has too few personas for this cast; add one to its file")
+class _People:
+    """Whose turn it is to sit down: a culture's people of a gender take turns in file order."""
+
+    def __init__(self, roster: Roster, chosen: Collection[str]) -> None:
+        self.roster = roster
+        self._chosen = set(chosen)
+        self._starts: dict[tuple[str, Gender], list[str]] = {}
+        """Questions in the order they came up: each begins with another person."""
+        self._seated: Counter[tuple[str, str, Gender]] = Counter()
+
+    def next(self, question: Question, culture: str, gender: Gender, *, taken: Sequence[Persona]) -> Persona:
+        """Somebody of the gender who does not sit there yet; where all do, of the culture's other gender."""
+        everybody = self.roster.of(culture)
+        allowed = [persona for persona in everybody if persona.id in self._chosen] or list(everybody)
+        ours = [persona for persona in allowed if persona.gender == gender]
+        if not ours and len(allowed) == len(everybody):
+            self.roster.of(culture, gender)  # raises
+        if ours:
+            questions = self._starts.setdefault((culture, gender), [])
+            if question.id not in questions:
+                questions.append(question.id)
+            turn = questions.index(question.id) + self._seated[question.id, culture, gender]
+            self._seated[question.id, culture, gender] += 1
+            ours = [ours[(turn + step) % len(ours)] for step in range(len(ours))]
+        for persona in (*ours, *allowed):
+            if persona not in taken:
+                return persona
+        raise CultureParkError(f"culture {culture!r} has too few personas for this cast; add one to its file")
 
 
-class _Stances:
-    """Hands out the stances of a study, each country's to each question in its own sequence."""
-
-    def __init__(self, choice: str, survey: Survey, seed: int) -> None:
-        self._other = choice.removeprefix("other:") if choice.startswith("other:") else None
-        self._choice: StanceChoice = "other" if self._other else choice  # type: ignore[assignment]  # validated above
-        self._survey = survey
-        self._seed = seed
-        self._given: dict[tuple[str, str], Iterator[float]] = {}
-        if self._other and self._other not in survey.countries:
+def _respondents(
+    settings: CastSettings, roster: Roster, survey: Survey, tables: Sequence[tuple[str, ...]]
+) -> tuple[Respondents | None, tuple[str, ...]]:
+    """The people of the user's own file, with a note on main contacts that it has nobody for."""
+    if settings.stance != "respondent":
+        return None, ()
+    assert settings.respondents is not None, "validated above"
+    if survey.info.name != "wvs7":
+        raise CultureParkError(f"stance 'respondent' reads WVS files, and source is {survey.info.name!r}; use wvs7")
+    countries = {roster.cultures[culture].country for table in tables for culture in table}
+    found = load_respondents(Path(settings.respondents), countries=countries)
+    for culture in (culture for table in tables for culture in table[1:]):
+        country = roster.cultures[culture].country
+        if country not in found.countries:
+            has = ", ".join(found.countries) or "none of the cast's countries"
             raise CultureParkError(
-                f"stance 'other:{self._other}': the survey has no such country; it has: {', '.join(survey.countries)}"
+                f"{settings.respondents}: no respondents of {country} for culture {culture!r} (it has {has}); "
+                "choose other cultures or another file"
             )
-
-    def country(self, own: str) -> str:
-        """Whose answers a person of a country is held to."""
-        return self._other or own
-
-    def can_answer(self, question: Question, country: str) -> bool:
-        """Whether the country was asked; without stances everybody can talk."""
-        return self._choice == "none" or self._survey.distribution(question.id, country) is not None
-
-    def next(
-        self, question: Question, own: str, *, toward: Stance | None = None, pair: str = "natural"
-    ) -> Stance | None:
-        """The stance of the next talk's person, near or far from another's where the country has such answers."""
-        if self._choice == "none":
-            return None
-        country = self.country(own)
-        answers = self._survey.distribution(question.id, country)
-        assert answers is not None, "can_answer was asked first"
-        code = self._code(_paired(answers, question, toward, pair))
-        return Stance(
-            question=question.id,
-            code=code,
-            words=question.words[code],
-            side=question.scale.side(code),
-            share=answers.shares[code],
-            n=answers.n,
-            weighted=answers.counted == "weights",
-            country=country,
-            chosen=self._choice,
-        )
-
-    def _code(self, answers: Distribution) -> int:
-        if self._choice == "mode":
-            return answers.mode
-        if self._choice == "median":
-            return answers.median
-        cell = (answers.question, answers.country)
-        if cell not in self._given:
-            draw = independent if self._choice == "iid" else low_discrepancy
-            self._given[cell] = draw(seed_from(self._seed, *cell))
-        return answers.quantile(next(self._given[cell]))
-
-
-def _paired(answers: Distribution, question: Question, toward: Stance | None, pair: str) -> Distribution:
-    """The country's answers on the wanted sides of the scale; all of them where there is no such answer."""
-    if toward is None or pair == "natural":
-        return answers
-    sides = {code: question.scale.side(code) for code in answers.counts}
-    if pair == "agree":
-        wanted = [{toward.side}]
-    else:  # somebody undecided is only half an opponent
-        wanted = [{OPPOSITE[toward.side]} if toward.side in OPPOSITE else {"below", "above"}]
-        wanted.append(set(sides.values()) - {toward.side})
-    for among in wanted:
-        counts = {code: count if sides[code] in among else 0.0 for code, count in answers.counts.items()}
-        if sum(counts.values()):
-            return answers.model_copy(update={"counts": counts})
-    return answers
-
-
-def low_discrepancy(seed: int) -> Iterator[float]:
-    """Points in [0, 1) that fill it evenly from the first on: multiples of the golden ratio from a seeded start."""
-    point = random.Random(seed).random()
-    while True:
-        yield point
-        point = (point + GOLDEN) % 1.0
-
-
-def independent(seed: int) -> Iterator[float]:
-    """Independent uniform points in [0, 1)."""
-    rng = random.Random(seed)
-    while True:
-        yield rng.random()
+    lacking = sorted(countries - set(found.countries))
+    return found, tuple(
+        f"no respondents of {country} in {settings.respondents}: the main contact's stances are sampled from the survey"
+        for country in lacking
+    )

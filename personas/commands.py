@@ -20,11 +20,11 @@ def list_personas(*, personas: Folders = None, as_json: JsonFlag = False) -> Non
 
     roster = load_roster(personas or [])
     if as_json:
-        print_json([{"id": key, **persona.model_dump()} for key, persona in sorted(roster.personas.items())])
+        print_json([{"id": key, **persona.model_dump()} for key, persona in roster.personas.items()])
         return
     rows = [
         (key, persona.name, persona.gender, persona.culture, roster.cultures[persona.culture].country_name)
-        for key, persona in sorted(roster.personas.items())
+        for key, persona in roster.personas.items()
     ]
     print_table(("persona", "name", "gender", "culture", "country"), rows)
 
@@ -46,10 +46,39 @@ def show_persona(
         print_json({"id": persona, **found.model_dump(), "culture": culture.model_dump()})
         return
     say(f"{found.name} ({found.gender}), {persona}\n{found.background}\n{found.instructions}".rstrip())
+    if found.traits:
+        say("traits: " + ", ".join(f"{name} {value}" for name, value in found.traits.items()))
+    if found.variant_of:
+        say(f"variant of {found.variant_of}: " + ", ".join(f"{name} {value}" for name, value in found.varied.items()))
     say(
         f"speaks for: {culture.people}, language {culture.language}; views grounded in {culture.country_name} "
         f"({culture.country}); Hofstede's row: {culture.hofstede}"
     )
+
+
+@personas_app.command("lint")
+def lint_personas(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of culture files; the shipped ones if none.")
+    ] = None,
+    *,
+    source: Source = "wvs7",
+    as_json: JsonFlag = False,
+) -> None:
+    """Check culture files: mistakes (exit 1) and likely slips, each with its line and the fix."""
+    from culturepark.personas import load_survey
+    from culturepark.personas.lint import lint
+
+    found = lint(folders or [], load_survey(source))
+    errors = sum(one.level == "error" for one in found)
+    if as_json:
+        print_json([one.model_dump() for one in found])
+    else:
+        for one in found:
+            say(f"{one.file}:{one.line}: {one.level}: {one.what}; {one.fix}  [{one.rule}]")
+        say(f"{errors} error(s), {len(found) - errors} warning(s)")
+    if errors:
+        raise typer.Exit(code=1)
 
 
 @surveys_app.command("list")
@@ -108,6 +137,47 @@ def explore(
     )
 
 
+@surveys_app.command("contrast")
+def contrast_command(
+    culture: Annotated[str, typer.Option(help="Two cultures, e.g. arabic,korean.")],
+    *,
+    source: Source = "wvs7",
+    personas: Folders = None,
+    limit: Annotated[int, typer.Option(min=1, help="Questions to show.")] = 10,
+    as_json: JsonFlag = False,
+) -> None:
+    """Pick the seed questions that two cultures disagree on most; prints a `--question` list to paste."""
+    from culturepark.personas import load_roster, load_survey
+    from culturepark.personas.surveys.contrast import contrast
+    from culturepark.runtime.errors import CultureParkError
+
+    roster = load_roster(personas or [])
+    names = [name.strip() for name in culture.split(",")]
+    if len(names) != 2:
+        raise CultureParkError(
+            f"--culture {culture!r} names {len(names)}, and a contrast has two; write e.g. arabic,korean"
+        )
+    one, other = (roster.culture(name).country for name in names)
+    if one == other:
+        raise CultureParkError(f"--culture {culture}: both are grounded in {one}, so their answers are the same")
+    found = contrast(load_survey(source), one, other)[:limit]
+    questions = ",".join(item.question for item in found)
+    if as_json:
+        print_json({"questions": [item.model_dump() for item in found], "question": questions})
+        return
+    print_table(
+        ("question", "distance", "topic", f"{one} says most", f"% of {one}", f"{other} says most", f"% of {other}"),
+        [
+            (
+                item.question, item.distance, item.topic,
+                *(cell for top in item.top for cell in (top.label, round(100 * top.share))),
+            )
+            for item in found
+        ],
+    )  # fmt: skip
+    say(f"--culture {','.join(names)} --question {questions}")
+
+
 @surveys_app.command("import-wvs")
 def import_wvs_command(
     file: Annotated[Path, typer.Argument(help="World Values Survey wave 7 CSV, official layout.")],
@@ -116,6 +186,7 @@ def import_wvs_command(
     country: Annotated[
         list[str] | None, typer.Option(help="CODE=culture, e.g. JOR=arabic; may be repeated; all when left out.")
     ] = None,
+    personas: Folders = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Count the answers of a WVS file (weighted where it has weights). Only counts are written, never microdata."""
@@ -123,17 +194,23 @@ def import_wvs_command(
     from culturepark.personas.surveys.import_wvs import import_wvs, write_survey
     from culturepark.runtime.errors import CultureParkError
 
-    roster = load_roster()
+    roster = load_roster(personas or [])
     for pair in country or []:
         code, equals, culture = pair.partition("=")
+        if equals and culture not in roster.cultures and not personas:
+            raise CultureParkError(
+                f"--country {pair}: no shipped culture is named {culture!r}; give the folder of its file with "
+                f"--personas, or write --country {code}"
+            )
         if equals and roster.culture(culture).country != code:
             own = roster.culture(culture).country
             raise CultureParkError(
                 f"--country {pair}: culture {culture!r} is grounded in {own}; to ground it in {code}, copy its file, "
-                "change `country`, and give the folder with persona_folders"
+                "change `country`, and give the folder with --personas"
             )
     imported = import_wvs(file, countries=[pair.partition("=")[0] for pair in country or []])
     write_survey(imported, out)
+    groups = {"kept": sum(cell.counts is not None for cell in imported.groups.values()), "all": len(imported.groups)}
     if as_json:
         print_json(
             {
@@ -142,6 +219,7 @@ def import_wvs_command(
                 "respondents": imported.respondents,
                 "not_asked": [list(cell) for cell in imported.not_asked],
                 "skipped_rows": imported.skipped_rows,
+                "groups": groups,
             }
         )
         return
@@ -150,6 +228,10 @@ def import_wvs_command(
         note("not asked: " + ", ".join(f"{where} {item}" for where, item in imported.not_asked))
     if imported.skipped_rows:
         note(f"{imported.skipped_rows} rows without a country were skipped (summary rows)")
+    if imported.groups:
+        note(f"{groups['kept']} of {groups['all']} groups by sex, age and education kept: those of 30 people or more")
+    else:
+        note("no columns of sex, age or education: --ground-by needs them")
     say(f"-> {out}   (use it with --source {out})")
 
 

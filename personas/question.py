@@ -46,6 +46,18 @@ class Scale(Record):
             return "mid"
         return "below" if code < self.midpoint else "above"
 
+    def distance(self, one: int, other: int) -> float | None:
+        """How far two answers are apart, as a fraction of the scale; None between "hard to say" and an answer.
+
+        On a scale without an order, 0 for the same answer and 1 for another.
+        """
+        if one == other:
+            return 0.0
+        if one in self.unsure or other in self.unsure:
+            return None
+        sure = [code for code in self.codes if code not in self.unsure]
+        return abs(one - other) / (sure[-1] - sure[0]) if self.ordinal else 1.0
+
 
 class Question(Record):
     """A survey question in our own words."""

@@ -1,24 +1,16 @@
 """Everybody who can take a seat: the shipped cultures and personas, with a user's own on top."""
 
-from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from culturepark.personas.culture import Culture
+from culturepark.personas.culture_files import read_cultures
 from culturepark.personas.persona import Gender, Persona
+from culturepark.personas.resolve import resolve
 from culturepark.runtime.errors import CultureParkError, unknown
-from culturepark.runtime.record import Record, build, parse_yaml, read_yaml
+from culturepark.runtime.record import Record
 
 MAIN_CULTURE = "english"
-
-
-class CultureFile(Record):
-    """One YAML file: a culture and its personas."""
-
-    culture: Culture
-    personas: tuple[Persona, ...]
 
 
 class Roster(Record):
@@ -66,55 +58,14 @@ class Roster(Record):
 
 
 def load_roster(folders: Sequence[Path] = ()) -> Roster:
-    """Load the shipped cultures; files in `folders` add cultures, or replace a culture of the same id.
+    """Load the shipped cultures with the files in `folders` on top: they add cultures and people, or override some.
 
     Raises:
-        CultureParkError: Names the file and what is wrong with it.
+        CultureParkError: Names the file, the line, what is wrong there and how to mend it.
     """
-    loaded = [
-        _culture_file(parse_yaml(file.read_text(encoding="utf-8"), place=file.name), file.name) for file in _shipped()
-    ]
-    for folder in folders:
-        if not folder.is_dir():
-            raise CultureParkError(f"{folder}: there is no such folder of persona files")
-        loaded += [_culture_file(read_yaml(path), str(path)) for path in sorted(folder.glob("*.yaml"))]
-    by_culture = {entry.culture.id: entry for entry in loaded}
-    personas: dict[str, Persona] = {}
-    for entry in by_culture.values():
-        for persona in entry.personas:
-            if persona.id in personas:
-                raise CultureParkError(f"two personas have the id {persona.id!r}; rename one")
-            personas[persona.id] = persona
-    return Roster(cultures={key: entry.culture for key, entry in by_culture.items()}, personas=personas)
-
-
-def _shipped() -> list[Traversable]:
-    folder = files(__package__) / "cultures"
-    return sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-
-
-def _culture_file(data: Any, place: str) -> CultureFile:
-    """Fill in each persona's culture and what it inherits by `extends`."""
-    if not isinstance(data, dict) or not isinstance(data.get("personas"), list):
-        raise CultureParkError(f"{place}: expected `culture:` and a list of `personas:`")
-    culture = data.get("culture")
-    entries = {str(entry.get("name")): entry for entry in data["personas"] if isinstance(entry, dict)}
-    culture_id = culture.get("id") if isinstance(culture, dict) else None
-    personas = [{"culture": culture_id, **_inherited(name, entries, place)} for name in entries]
-    return build(CultureFile, {**data, "personas": personas}, place=place)
-
-
-def _inherited(name: str, entries: Mapping[str, dict[str, Any]], place: str) -> dict[str, Any]:
-    """A persona's fields over those of the persona it extends, and so on up."""
-    chain: list[str] = []
-    fields: dict[str, Any] = {}
-    current: str | None = name
-    while current is not None:
-        if current in chain:
-            raise CultureParkError(f"{place}: `extends` runs in a circle: {' -> '.join([*chain, current])}")
-        if current not in entries:
-            raise unknown("persona to extend", current, entries, place=place)
-        chain.append(current)
-        fields = {**entries[current], **fields}
-        current = entries[current].get("extends")
-    return {key: value for key, value in fields.items() if key != "extends"}
+    found = resolve(read_cultures(folders))
+    if found.findings:
+        first, *more = found.findings
+        others = f" ({len(more)} more: `culturepark personas lint` shows all)" if more else ""
+        raise CultureParkError(first.sentence + others)
+    return Roster(cultures=found.cultures, personas=found.personas)

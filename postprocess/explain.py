@@ -75,6 +75,7 @@ def explanation_text(found: Explanation) -> str:
             f"stance {stance.code}: {seat.name} {stance.words}; {100 * stance.share:.1f} % of {n} valid answers of "
             f"{stance.country} ({'weighted' if stance.weighted else 'unweighted'}, chosen: {stance.chosen})"
         )
+        lines.append(f"what women and men differ in here rests on: {stance.gender_basis} ({stance.standing})")
     if found.answers is not None:
         labels = talk.question.scale.labels
         counts = ", ".join(

@@ -1,10 +1,11 @@
 """The one shape of data at the borders: frozen, typed, closed to unknown fields."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from culturepark.runtime.errors import CultureParkError, did_you_mean
 
@@ -24,13 +25,21 @@ def read_yaml(path: Path) -> Any:
     Raises:
         CultureParkError: When the file is missing, unreadable, empty or not YAML; names file and line.
     """
+    return parse_yaml(read_text(path), place=str(path))
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file.
+
+    Raises:
+        CultureParkError: When it is missing or not readable as UTF-8.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise CultureParkError(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise CultureParkError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-    return parse_yaml(text, place=str(path))
 
 
 def parse_yaml(text: str, *, place: str) -> Any:
@@ -63,21 +72,37 @@ def build(record: type[R], data: Any, *, place: str) -> R:
 
 def explain(error: ValidationError, record: type[Record]) -> str:
     """Say in one line what is wrong first, and how much more there is."""
-    # A misspelt field is reported before the one that is missing because of it.
-    first, *more = sorted(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        fields = _fields_at(record, first["loc"][:-1])
-        name = str(first["loc"][-1])
+    first, *more = problems(error, record)
+    return first.text + (f" (and {len(more)} more)" if more else "")
+
+
+class Problem(NamedTuple):
+    """One wrong field."""
+
+    location: tuple[int | str, ...]
+    unknown: bool
+    """Whether the record has no such field."""
+    text: str
+
+
+def problems(error: ValidationError, record: type[Record]) -> list[Problem]:
+    """Say what is wrong; a misspelt field comes before the one that is missing because of it."""
+    found = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+    return [Problem(one["loc"], one["type"] == "extra_forbidden", _words(one, record)) for one in found]
+
+
+def _words(found: ErrorDetails, record: type[Record]) -> str:
+    where = ".".join(str(part) for part in found["loc"])
+    if found["type"] == "extra_forbidden":
+        fields = _fields_at(record, found["loc"][:-1])
+        name = str(found["loc"][-1])
         hint = did_you_mean(name, fields) or (f"; known: {', '.join(sorted(fields))}" if fields else "")
-        text = f"unknown field {where!r}{hint}"
-    elif first["type"] == "missing":
-        text = f"field {where!r} is missing"
-    elif first["type"] == "value_error":
-        text = str(first["ctx"]["error"]) if not where else f"{where}: {first['ctx']['error']}"
-    else:
-        text = f"{where} = {first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
-    return text + (f" (and {len(more)} more)" if more else "")
+        return f"unknown field {where!r}{hint}"
+    if found["type"] == "missing":
+        return f"field {where!r} is missing"
+    if found["type"] == "value_error":
+        return str(found["ctx"]["error"]) if not where else f"{where}: {found['ctx']['error']}"
+    return f"{where} = {found['input']!r}: {found['msg'][0].lower()}{found['msg'][1:]}"
 
 
 def _fields_at(record: type[BaseModel], location: tuple[int | str, ...]) -> set[str]:

@@ -123,6 +123,7 @@ def _summary(talk: "Transcript") -> dict[str, object]:
         "model": talk.model,
         "turns": len(talk.turns),
         "flagged": sum(bool(turn.flags) for turn in talk.turns),
+        "stance_distance": talk.stance_distance,
         "status": talk.status,
         "reason": talk.reason,
     }
@@ -134,7 +135,7 @@ def _text(talk: "Transcript", found: "Mapping[int, Sequence[Annotation]]", *, cu
     lines = [f"talk {talk.id}  ({talk.question.id}, {talk.protocol.name}, {talk.status})", talk.question.text["en"]]
     for seat in talk.seats:
         stance = seat.stance
-        held = f"{stance.words} ({100 * stance.share:.0f} % of {stance.country})" if stance else "no stance"
+        held = f"{stance.words} ({stance.standing})" if stance else "no stance"
         lines.append(f"  {seat.name}, {seat.culture.country_name}: {held}")
     for turn in talk.turns:
         if cues and turn.cue is not None:

@@ -59,6 +59,7 @@ def _plan(talk: CastTalk, shared: dict[str, str], protocol: ProtocolUsed, *, mod
         replicate=talk.replicate,
         status="planned",
         seats=talk.seats,
+        stance_distance=talk.stance_distance,
         turns=(),
         inputs=inputs,
     )

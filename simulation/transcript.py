@@ -36,6 +36,8 @@ class Transcript(Record):
     reason: str | None = None
     """Why a failed talk failed."""
     seats: tuple[Seat, ...]
+    stance_distance: float | None = None
+    """How far main contact and first delegate are apart, as a fraction of the scale; None if one is unsure."""
     turns: tuple[Turn, ...]
     inputs: dict[str, str]
     """Hash of each input of the id by name, so that a check can say which of them changed."""

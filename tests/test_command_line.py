@@ -230,7 +230,7 @@ URL = "http://127.0.0.1:1/v1"
         (["run", "--protocol-arg", "turns"], "--protocol-arg 'turns' is not key=value"),
         (["run", "--protocol-arg", "turn=4"], "protocol 'self-guidance' takes no argument 'turn'; did you mean 'turns'?"),
         (["run", "--stance", "modal"], "quickstart.yaml: simulate.stance: no stance choice named 'modal'; did you mean "
-         "'mode'?; known: sampled, iid, mode, median, none, other:COUNTRY"),
+         "'mode'?; known: sampled, iid, mode, median, respondent, none, other:COUNTRY"),
         (["run", "--question", "Q158"], "question 'wvs7:Q158' is held out for measurement, so no talk may use its answers; "
          "`culturepark surveys list` shows the seed questions"),
         (["samples", "list", "--run", "none"], "none: there is no run here; `culturepark run --run none` makes one"),
@@ -298,7 +298,7 @@ def test_help_answers_without_heavy_imports() -> None:
 @pytest.mark.parametrize(
     "command",
     ["run", "simulate", "refine", "estimate", "doctor", "protocols list", "protocols show", "personas list",
-     "personas show", "surveys list", "surveys explore", "surveys import-wvs", "surveys import-goqa", "transcripts list",
+     "personas show", "personas lint", "surveys list", "surveys explore", "surveys contrast", "surveys import-wvs", "surveys import-goqa", "transcripts list",
      "transcripts show", "transcripts export", "samples list", "samples explain", "samples export", "models list",
      "models fetch"],
 )  # fmt: skip

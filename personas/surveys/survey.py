@@ -6,8 +6,8 @@ Held-out questions' answers are not readable here: see `heldout.py`.
 
 import csv
 import math
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import cached_property, lru_cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from culturepark.personas.question import Question, Scale, Split
+from culturepark.personas.surveys.groups import GROUPS, Attribute, Cell, Cells, attributes_in, group_name, read_groups
 from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.record import Record, build, parse_yaml
 
@@ -32,6 +33,14 @@ class SurveyInfo(Record):
     citation: str
     counted: Counted = "respondents"
     """What a count is: people, the sum of their weights, or a published share (then n is unknown)."""
+    others_from: str | None = None
+    """Shipped survey that answers for the countries this one has no counts of."""
+
+    @model_validator(mode="after")
+    def _others_are_shipped(self) -> "SurveyInfo":
+        if self.others_from is not None and self.others_from not in SHIPPED:
+            raise ValueError(f"others_from {self.others_from!r} is no shipped survey ({', '.join(SHIPPED)})")
+        return self
 
 
 class ScaleEntry(Scale):
@@ -130,12 +139,17 @@ class Survey:
     """Questions, and the answers of every country to those in the seed split."""
 
     def __init__(
-        self, info: SurveyInfo, questions: Mapping[str, Question], counts: Mapping[tuple[str, str], Distribution]
+        self,
+        info: SurveyInfo,
+        questions: Mapping[str, Question],
+        counts: Mapping[tuple[str, str], Distribution],
+        groups: Callable[[], Cells],
     ) -> None:
-        """`counts` is keyed by question id and country."""
+        """`counts` is keyed by question id and country; `groups` reads the counts of groups when they are asked for."""
         self.info = info
         self.questions = questions
         self._counts = counts
+        self._read_groups = groups
 
     @property
     def countries(self) -> tuple[str, ...]:
@@ -161,6 +175,20 @@ class Survey:
                 "`culturepark surveys list` shows the seed questions"
             )
         return self._counts.get((question, country))
+
+    @cached_property
+    def _groups(self) -> Cells:
+        return self._read_groups()
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """What the answers can be grouped by."""
+        return attributes_in(sorted({group for _, _, group in self._groups}))
+
+    def group(self, question: str, country: str, traits: Mapping[Attribute, str]) -> Cell | None:
+        """How a group of a country's people answered a seed question; None where nobody of it is known."""
+        self.distribution(question, country)
+        return self._groups.get((country, question.partition(":")[2], group_name(traits)))
 
     def was_asked(self, question: str, country: str) -> bool:
         """Whether the country has answers to the question, seed or held-out."""
@@ -190,7 +218,12 @@ def load_survey(name: str) -> Survey:
         ) from None
     entry = build(SurveyFile, parse_yaml(text, place=place), place=place)
     questions = _questions(entry, place=place)
-    return Survey(entry.survey, questions, _read_counts(folder, name, entry.survey, questions))
+    counts = _read_counts(folder, name, entry.survey, questions)
+    if entry.survey.others_from is not None:
+        own = {country for _, country in counts}
+        others = load_survey(entry.survey.others_from)._counts
+        counts |= {cell: answers for cell, answers in others.items() if cell[1] not in own and cell[0] in questions}
+    return Survey(entry.survey, questions, counts, partial(read_groups, folder / GROUPS, place=f"{name}/{GROUPS}"))
 
 
 def _questions(entry: SurveyFile, *, place: str) -> dict[str, Question]:

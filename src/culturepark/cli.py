@@ -40,13 +40,18 @@ BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatib
 Seed = Annotated[int | None, typer.Option(help="Of everything random.")]
 Concurrency = Annotated[int | None, typer.Option(help="Talks in flight.")]
 Money = Annotated[float | None, typer.Option("--budget", help="US dollars that are never exceeded.")]
+People = Annotated[list[Path] | None, typer.Option("--personas", help="Folder of your own culture files; repeatable.")]
 Cultures = Annotated[str | None, typer.Option("--culture", help="Comma-separated ids, e.g. arabic,korean.")]
 Questions = Annotated[str | None, typer.Option("--question", help="Comma-separated ids, e.g. wvs7:Q27,wvs7:Q28.")]
 Source = Annotated[str | None, typer.Option(help="A shipped survey, or the folder of an imported one.")]
 Protocol = Annotated[str | None, typer.Option(help="A name from `protocols list`, or ./file.py:Class.")]
 ProtocolArgs = Annotated[list[str] | None, typer.Option("--protocol-arg", help="key=value; may be repeated.")]
 Cast = Annotated[str | None, typer.Option(help="cross, in-culture or panel.")]
-Stance = Annotated[str | None, typer.Option(help="sampled, iid, mode, median, none or other:COUNTRY.")]
+Stance = Annotated[str | None, typer.Option(help="sampled, iid, mode, median, respondent, none or other:COUNTRY.")]
+Respondents = Annotated[
+    str | None, typer.Option(help="Your WVS wave 7 CSV, for --stance respondent; only the answers held are copied.")
+]
+GroundBy = Annotated[str | None, typer.Option(help="Draw stances from people alike: comma-separated sex, age, education.")]
 Pair = Annotated[str | None, typer.Option(help="natural, conflict or agree.")]
 Limit = Annotated[int | None, typer.Option(help="Talks in all.")]
 Judge = Annotated[str | None, typer.Option("--judge-model", help="Who verifies; the talking model by default.")]
@@ -79,6 +84,7 @@ def run_command(
     seed: Seed = None,
     concurrency: Concurrency = None,
     budget: Money = None,
+    personas: People = None,
     culture: Cultures = None,
     source: Source = None,
     question: Questions = None,
@@ -86,6 +92,8 @@ def run_command(
     protocol_arg: ProtocolArgs = None,
     cast: Cast = None,
     stance: Stance = None,
+    respondents: Respondents = None,
+    ground_by: GroundBy = None,
     pair: Pair = None,
     limit: Limit = None,
     judge_model: Judge = None,
@@ -110,6 +118,7 @@ def simulate(
     seed: Seed = None,
     concurrency: Concurrency = None,
     budget: Money = None,
+    personas: People = None,
     culture: Cultures = None,
     source: Source = None,
     question: Questions = None,
@@ -117,6 +126,8 @@ def simulate(
     protocol_arg: ProtocolArgs = None,
     cast: Cast = None,
     stance: Stance = None,
+    respondents: Respondents = None,
+    ground_by: GroundBy = None,
     pair: Pair = None,
     limit: Limit = None,
     as_json: JsonFlag = False,
@@ -154,6 +165,7 @@ def estimate(
     study_file: StudyFile = None,
     *,
     model: Model = None,
+    personas: People = None,
     culture: Cultures = None,
     source: Source = None,
     question: Questions = None,
@@ -161,6 +173,8 @@ def estimate(
     protocol_arg: ProtocolArgs = None,
     cast: Cast = None,
     stance: Stance = None,
+    respondents: Respondents = None,
+    ground_by: GroundBy = None,
     limit: Limit = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -185,6 +199,8 @@ def estimate(
         ("samples", f"{found.samples[0]} to {found.samples[1]}"),
     ]
     print_table(("expected", "amount"), rows)
+    for text in found.notes:
+        note(f"stances: {text}")
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
@@ -204,6 +220,7 @@ def _study(path: Path | None, **options: Any) -> "Study":
         "model": options.get("model"),
         "base_url": options.get("base_url"),
         "seed": options.get("seed"),
+        "persona_folders": [str(folder) for folder in options.get("personas") or []] or None,
         "simulate": {
             "cultures": listed("culture"),
             "source": options.get("source"),
@@ -212,6 +229,8 @@ def _study(path: Path | None, **options: Any) -> "Study":
             "protocol_args": _arguments(options.get("protocol_arg"), fresh=options.get("protocol") is not None),
             "cast": options.get("cast"),
             "stance": options.get("stance"),
+            "respondents": options.get("respondents"),
+            "ground_by": listed("ground_by"),
             "pair": options.get("pair"),
             "talks": options.get("limit"),
             "concurrency": options.get("concurrency"),
@@ -273,6 +292,8 @@ def _report(result: "Result") -> None:
     )
     if result.skipped:
         say(f"{result.skipped} question-country pairs left out: not asked there")
+    for text in result.notes:
+        say(f"stances: {text}")
     for failure in result.failed:
         say(f"failed: {failure.talk}: {failure.reason}")
     if result.funnel is not None:

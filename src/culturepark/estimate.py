@@ -36,6 +36,8 @@ class Estimate(Record):
     """For the built-in models on two cores; None for others."""
     samples: tuple[int, int]
     """From, to."""
+    notes: tuple[str, ...]
+    """Where stances come from more people than the study asks for, in words."""
 
 
 async def estimate(study: Study) -> Estimate:
@@ -69,6 +71,7 @@ async def estimate(study: Study) -> Estimate:
         cost=price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out) if price else None,
         minutes=round(tokens_out / speed * 2.5 / 60, 1) if speed else None,
         samples=(int(opinions * KEPT[0]), int(opinions * KEPT[1])),
+        notes=planned.casting.notes,
     )
 
 

@@ -46,6 +46,8 @@ class Result(Record):
     failed: tuple[Failure, ...]
     skipped: int
     """Question and country pairs left out because the country was not asked."""
+    notes: tuple[str, ...]
+    """Where stances come from more people than the study asks for, in words."""
     turns: int
     flagged: int
     """Turns that the checks still object to after a second draw."""
@@ -230,6 +232,7 @@ def _result(
         dialogues=sum(talk.status == "complete" for talk in held),
         failed=tuple(Failure(talk=talk.id, reason=talk.reason or "") for talk in held if talk.status == "failed"),
         skipped=len(planned.casting.skipped),
+        notes=planned.casting.notes,
         turns=len(turns),
         flagged=sum(bool(turn.flags) for turn in turns),
         requests_sent=tally.sent,

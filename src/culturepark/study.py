@@ -28,7 +28,7 @@ class Study(Record):
     """Of an OpenAI-compatible server; no part of any id."""
     seed: int = 0
     persona_folders: tuple[str, ...] = ()
-    """Folders of culture files that add to the shipped ones, or replace them."""
+    """Folders of culture files that add cultures and people, or override shipped ones."""
     simulate: SimulateSettings = SimulateSettings()
     refine: RefineSettings = RefineSettings()
     budget: BudgetSettings = BudgetSettings()

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from culturepark.personas.casting import CastSettings, cast_talks, low_discrepancy
+from culturepark.personas.casting import CastSettings, cast_talks
+from culturepark.personas.draws import low_discrepancy
+from culturepark.personas.question import Scale
 from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.runtime.errors import CultureParkError
@@ -119,6 +122,10 @@ def test_pairs_sit_near_or_far(pair: str, same: bool) -> None:
          "JOR, KOR, TUR, USA"),
         ({"cultures": ("arabic",), "questions": ("Q36",)}, "no question was asked in the countries of this cast; "
          "choose other questions or cultures"),
+        ({"personas": ("turkish_aise",)}, "no persona named 'turkish_aise'; did you mean 'turkish_ayse'? Known: "
+         f"{', '.join(sorted(ROSTER.personas))}."),
+        ({"cultures": ("arabic",), "ground_by": ("sex",)}, "ground_by 'sex': the answers can not be grouped; import a WVS "
+         "file that has the column (`culturepark surveys import-wvs`), or leave it out"),
         ({"cast": "panel", "cultures": ("arabic",)}, "a panel of 3 needs 3 cultures, and 1 are chosen; add some or "
          "lower panel_size"),
     ],
@@ -129,40 +136,72 @@ def test_mistakes_are_one_clear_line(wrong: dict[str, object], message: str) -> 
     assert str(refused.value) == message
 
 
-GREEK = """
-culture: {id: greek, people: Greek, language: el, country: GRC, country_name: Greece, hofstede: Greece}
-personas:
-  - {name: Nikos, gender: male, background: He is 44 and fishes on Naxos.}
-  - {name: Eleni, gender: female, extends: Nikos}
-"""
+@pytest.mark.parametrize("pair", ["natural", "conflict", "agree"])
+def test_the_distance_of_the_first_two_stances_is_stored(pair: str) -> None:
+    casting = cast_talks(CastSettings(pair=pair, talks=40), ROSTER, SURVEY, seed=1)  # type: ignore[arg-type]
+
+    for talk in casting.talks:
+        main, delegate = (seat.stance for seat in talk.seats)
+        assert main is not None
+        assert delegate is not None
+        codes = [code for code in talk.question.scale.codes if code not in talk.question.scale.unsure]
+        unsure = main.side != delegate.side and "unsure" in {main.side, delegate.side}
+        expected = None if unsure else abs(main.code - delegate.code) / (codes[-1] - codes[0])
+        assert talk.stance_distance == expected
 
 
-def test_a_new_culture_is_one_file(tmp_path: Path) -> None:
-    (tmp_path / "greek.yaml").write_text(GREEK, encoding="utf-8")
+def test_conflict_sits_far_apart_and_agreement_near() -> None:
+    def mean(pair: str) -> float:
+        talks = cast_talks(CastSettings(pair=pair, talks=40), ROSTER, SURVEY, seed=1).talks  # type: ignore[arg-type]
+        return fmean(talk.stance_distance for talk in talks if talk.stance_distance is not None)
 
-    roster = load_roster([tmp_path])
-
-    assert roster.personas["greek_eleni"].background == "He is 44 and fishes on Naxos."
-    assert len(roster.cultures) == 10
+    assert mean("agree") < mean("natural") < mean("conflict")
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("scale", "one", "other", "expected"),
     [
-        ("", "{path}: the file is empty"),
-        ("culture: [", "{path}:1: "),
-        (GREEK.replace("name: Nikos", "name: Nikos, extends: Eleni"),
-         "{path}: `extends` runs in a circle: Nikos -> Eleni -> Nikos"),
-        (GREEK.replace("gender: male", "gendr: male"), "{path}: unknown field 'personas.0.gendr'; did you mean 'gender'?"),
-        (GREEK.replace("name: Nikos", "name: Νίκος").replace("extends: Nikos", "extends: Niko"),
-         "{path}: no persona to extend named 'Niko'. Known: Eleni, Νίκος."),
+        ({"codes": (1, 2, 3, 4)}, 1, 4, 1.0),
+        ({"codes": (1, 2, 3, 4)}, 2, 3, 1 / 3),
+        ({"codes": (0, 1, 2), "unsure": (1,)}, 0, 2, 1.0),
+        ({"codes": (0, 1, 2), "unsure": (1,)}, 0, 1, None),
+        ({"codes": (0, 1, 2), "unsure": (1,)}, 1, 1, 0.0),
+        ({"codes": (1, 2, 3, 4), "ordinal": False}, 2, 3, 1.0),
     ],
-)  # fmt: skip
-def test_broken_persona_files_are_named(text: str, message: str, tmp_path: Path) -> None:
-    path = tmp_path / "greek.yaml"
-    path.write_text(text, encoding="utf-8")
+)
+def test_answers_are_apart_by_a_fraction_of_the_scale(
+    scale: dict[str, object], one: int, other: int, expected: float | None
+) -> None:
+    assert Scale.model_validate({"labels": {}, **scale}).distance(one, other) == expected
 
-    with pytest.raises(CultureParkError) as refused:
-        load_roster([tmp_path])
 
-    assert str(refused.value).startswith(message.format(path=path))
+def test_people_of_one_gender_take_turns_and_meet_every_question(tmp_path: Path) -> None:
+    (tmp_path / "turkish.yaml").write_text(
+        "culture: {id: turkish}\npersonas:\n  - {name: Ayşe, variants: {age: [25, 60]}}\n", encoding="utf-8"
+    )
+    chosen = CastSettings(cultures=("turkish",), questions=("Q27", "Q28", "Q29"), genders="female", talks=6)
+
+    talks = cast_talks(chosen, load_roster([tmp_path]), SURVEY, seed=1).talks
+
+    assert [(talk.question.id[5:], talk.seats[1].id[-2:]) for talk in talks] == [
+        ("Q27", "25"), ("Q28", "60"), ("Q29", "25"), ("Q27", "60"), ("Q28", "25"), ("Q29", "60"),
+    ]  # fmt: skip
+
+
+def test_only_those_who_may_sit_down_do_and_stances_stay(tmp_path: Path) -> None:
+    (tmp_path / "turkish.yaml").write_text(
+        "culture: {id: turkish}\npersonas:\n  - {name: Ayşe, variants: {age: [25, 60]}}\n", encoding="utf-8"
+    )
+    roster = load_roster([tmp_path])
+    young, old = (
+        cast_talks(
+            CastSettings(cultures=("turkish", "korean"), personas=(f"turkish_ayse_age{age}",), talks=8),
+            roster, SURVEY, seed=1,
+        ).talks
+        for age in (25, 60)
+    )  # fmt: skip
+
+    assert {talk.seats[1].id for talk in young} == {"turkish_ayse_age25", "korean_haeun", "korean_joon"}
+    assert [[seat.stance for seat in talk.seats] for talk in young] == [
+        [seat.stance for seat in talk.seats] for talk in old
+    ]

@@ -1,12 +1,16 @@
 """Shipped counts are those of the real files; importers survive every trap of theirs."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from culturepark.cli import app
+from culturepark.personas.surveys.contrast import contrast
 from culturepark.personas.surveys.explore import distance, explore_survey
 from culturepark.personas.surveys.heldout import held_out_distribution
 from culturepark.personas.surveys.import_goqa import import_goqa, write_goqa
@@ -234,3 +238,52 @@ def test_exploration_orders_by_spread_and_leaves_unasked_countries_out() -> None
     assert spreads == sorted(spreads, reverse=True)
     assert len(found.questions) == 30
     assert "JOR" not in next(item for item in found.questions if item.question == "wvs7:Q36").entropy
+
+
+def test_contrast_picks_what_two_countries_disagree_on_most() -> None:
+    survey = load_survey("wvs7")
+
+    found = contrast(survey, "JOR", "KOR")
+
+    assert [item.question for item in found[:3]] == ["wvs7:Q169", "wvs7:Q170", "wvs7:Q38"]
+    distances = [item.distance for item in found]
+    assert distances == sorted(distances, reverse=True)
+    assert len(found) == 28
+    first = survey.distribution("wvs7:Q169", "JOR")
+    second = survey.distribution("wvs7:Q169", "KOR")
+    assert first is not None
+    assert second is not None
+    assert found[0].distance == distance(first, second)
+    assert [(top.country, top.label, round(top.share, 2)) for top in found[0].top] == [
+        ("JOR", "agree strongly", 0.89),
+        ("KOR", "disagree", 0.53),
+    ]
+    assert [item.distance for item in contrast(survey, "KOR", "JOR")] == distances
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["arabic"], "--culture 'arabic' names 1, and a contrast has two; write e.g. arabic,korean"),
+        (["arabic,arabic"], "--culture arabic,arabic: both are grounded in JOR, so their answers are the same"),
+        (["arabic,korea"], "no culture named 'korea'; did you mean 'korean'? Known: arabic, bengali, chinese, english, "
+         "german, korean, portuguese, spanish, turkish."),
+    ],
+)  # fmt: skip
+def test_contrast_mistakes_are_one_clear_line(arguments: list[str], message: str) -> None:
+    done = CliRunner().invoke(app, ["surveys", "contrast", "--culture", *arguments])
+
+    assert isinstance(done.exception, CultureParkError)
+    assert str(done.exception) == message
+
+
+def test_contrast_prints_a_list_to_paste() -> None:
+    command = ["surveys", "contrast", "--culture", "arabic,korean", "--limit", "2"]
+    text = CliRunner().invoke(app, command).stdout
+    document = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+
+    assert text.splitlines()[-1] == "--culture arabic,korean --question wvs7:Q169,wvs7:Q170"
+    assert document["question"] == "wvs7:Q169,wvs7:Q170"
+    assert document["questions"][0]["top"][1] == {
+        "country": "KOR", "code": 3, "label": "disagree", "share": pytest.approx(0.53, abs=0.01),
+    }  # fmt: skip
