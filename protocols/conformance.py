@@ -10,6 +10,7 @@ In a test of your own:
 
 import asyncio
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -120,9 +121,10 @@ def _trials(cast: TrialCast) -> list[_Trial]:
 
 async def _hold(make: Callable[[], TurnProtocol], trial: _Trial) -> tuple[list[Step], list[Broken]]:
     """Hold one trial talk; next to it, a fresh protocol is asked twice at every turn."""
-    seats = trial.cast.seats
-    asker = naming(seats) if trial.answer is None else _always(trial.answer)
-    scene = trial.cast.scene(asker=asker)
+    asker = naming(trial.cast.seats) if trial.answer is None else _always(trial.answer)
+    scene = deepcopy(trial.cast.scene())  # a protocol that changes it must not change the survey for everybody
+    scene = replace(scene, asker=asker)
+    seats = scene.seats
     protocol, steps, found = make(), list[Step](), dict[str, Broken]()
 
     def broken(check: str, turn: int | None, why: str) -> None:

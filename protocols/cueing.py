@@ -125,8 +125,7 @@ def _raised(protocol: TurnProtocol, error: Exception) -> str:
         return text
     what = f"{type(error).__name__}: {text}" if text else type(error).__name__
     line = _line(error.__traceback__, _source(protocol))
-    fix = "mend it, and run `culturepark protocols check` on it"
-    return f"{_file(protocol, line=line)}the protocol raised {what}; {fix}"
+    return f"{_file(protocol, line=line)}the protocol raised {what}; mend it there"
 
 
 def _line(trace: TracebackType | None, file: str | None) -> int | None:

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -74,7 +75,7 @@ class Script(Record):
     """Numbers that `--protocol-arg` may replace, with their defaults; `repeat` and `until` name them."""
     opening: tuple[Step, ...] = ()
     """Said once, before the rounds."""
-    rounds: tuple[Step, ...] = Field(min_length=1)
+    rounds: tuple[Step, ...]
     repeat: Limit | None = None
     """How often the rounds are gone through: once, unless `until` says when to stop."""
     until: Until = Until()
@@ -88,6 +89,13 @@ class Script(Record):
             if not name.isidentifier() or name == OPENER:
                 raise ValueError(f"{name!r} cannot name an argument; write a word other than `{OPENER}`")
         return arguments
+
+    @field_validator("rounds")
+    @classmethod
+    def _some(cls, rounds: tuple[Step, ...]) -> tuple[Step, ...]:
+        if not rounds:
+            raise ValueError("there is nothing in it; write at least `- {speaker: everyone}`")
+        return rounds
 
     @model_validator(mode="after")
     def _ends(self) -> "Script":
@@ -136,7 +144,7 @@ class ScriptProtocol:
         """The step whose turn it is, its guidance worded for the speaker."""
         said = [turn.speaker for turn in scene.turns]
         if not said:
-            self._check_length(scene)
+            self._check_fit(scene)
         found = self._at(scene, said)
         if found is None:
             return None
@@ -199,13 +207,19 @@ class ScriptProtocol:
             case "next speaker":
                 return least_heard if said and said[-1] == lead.id else lead
             case which:
-                try:
-                    return scene.seat(which)
-                except CultureParkError as error:
-                    raise CultureParkError(f"{self.place}: {error}") from None
+                return self._seat(which, scene)
 
-    def _check_length(self, scene: Scene) -> None:
-        """Refuse what the turn cap would end, before it costs a request."""
+    def _seat(self, which: str, scene: Scene) -> Seat:
+        try:
+            return scene.seat(which)
+        except CultureParkError as error:
+            raise CultureParkError(f"{self.place}: {error}") from None
+
+    def _check_fit(self, scene: Scene) -> None:
+        """Refuse a script that does not fit these people, before it costs a request."""
+        for step in chain(*self._parts()):
+            if step.speaker not in SPEAKERS:
+                self._seat(step.speaker, scene)
         opening, rounds, closing = (len(self._spread(steps, len(scene.seats))) for steps in self._parts())
         repeat, turns = self._limit(self.script.repeat), self._limit(self.script.until.turns)
         if repeat is None or turns is not None:
