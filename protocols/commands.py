@@ -92,28 +92,35 @@ def check_protocol(name: Name, *, protocol_arg: Arguments = None, as_json: JsonF
     from culturepark.protocols import conformance
     from culturepark.protocols.arguments import parse_arguments
     from culturepark.protocols.catalogue import find_protocol
+    from culturepark.protocols.processes import check_processes
 
-    found, args = find_protocol(name), parse_arguments(protocol_arg or [])
+    pairs = protocol_arg or []
+    found, args = find_protocol(name), parse_arguments(pairs)
     found.make(args)
     report = conformance.check_protocol(lambda: found.make(args))
+    conforms_here = report.conforms
+    if conforms_here:
+        report = report.model_copy(update={"broken": tuple(check_processes(name, pairs))})
     broken = {key: [one for one in report.broken if one.check == key] for key in conformance.CHECKS}
+    tried = {key: conforms_here or key != "everywhere" for key in conformance.CHECKS}
     if as_json:
         checks = [
             {
                 "check": key,
                 "promise": promise,
-                "passed": not broken[key],
-                "broken": [o.model_dump() for o in broken[key]],
+                "passed": not broken[key] if tried[key] else None,
+                "broken": [one.model_dump() for one in broken[key]],
             }
             for key, promise in conformance.CHECKS.items()
         ]
         print_json({"protocol": name, "conforms": report.conforms, "talks": report.talks, "checks": checks})
     else:
+        # A trial that was cut short by one fault cannot vouch for the rest.
+        kept = "ok" if conforms_here else "no fault seen"
         rows: list[tuple[object, ...]] = []
         for key, promise in conformance.CHECKS.items():
-            rows += [(key, "FAILED", one.cast, one.turn, one.why) for one in broken[key]] or [
-                (key, "ok", None, None, promise)
-            ]
+            unbroken = (key, kept if tried[key] else "not tried", None, None, promise)
+            rows += [(key, "FAILED", one.cast, one.turn, one.why) for one in broken[key]] or [unbroken]
         print_table(("check", "result", "with", "turn", "why"), rows)
         note(f"{report.talks} trial talks, {report.turns} turns, no model")
     if not report.conforms:

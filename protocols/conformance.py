@@ -30,6 +30,7 @@ CHECKS = {
     "no_chance": "uses no clock, and no randomness but scene.rng",
     "read_only": "changes nothing in the scene",
     "recorded": "asks a model only where a turn follows to record the answer on",
+    "everywhere": "cues the same in another process",
 }
 
 

@@ -90,11 +90,32 @@ def test_check_lists_every_promise_and_exits_1_when_one_is_broken(tmp_path: Path
     assert broken.stdout.splitlines()[1] == (
         "cues\tFAILED\t2 seats\t3\tstuck.py:7: the protocol raised ZeroDivisionError: division by zero; mend it there"
     )
+    assert [line.split("\t")[1] for line in broken.stdout.splitlines()[7:]] == ["no fault seen"] * 7 + ["not tried"]
     assert not found["conforms"]
-    assert [check["check"] for check in found["checks"] if not check["passed"]] == ["cues"]
+    assert {check["check"]: check["passed"] for check in found["checks"]} == {
+        **dict.fromkeys(CHECKS, True), "cues": False, "everywhere": None,
+    }  # fmt: skip
     assert [one["cast"] for one in found["checks"][0]["broken"]] == [
         "2 seats", "2 seats, two men", "2 seats of one culture", "3 seats", "3 seats without stances", "5 seats",
     ]  # fmt: skip
+
+
+def test_check_catches_an_order_that_changes_with_the_process(tmp_path: Path) -> None:
+    (tmp_path / "sets.py").write_text(
+        "from culturepark.protocols import Cue\n\n\nclass Sets:\n    def next_cue(self, scene):\n"
+        "        left = {seat.id for seat in scene.seats} - {turn.speaker for turn in scene.turns}\n"
+        "        return Cue(scene.seat(next(iter(left)))) if left else None\n"
+    )
+
+    (failed,) = [
+        line.split("\t")
+        for line in protocols("check", "sets.py:Sets", cwd=tmp_path, expect=1).stdout.splitlines()
+        if "FAILED" in line
+    ]
+
+    assert failed[:3] == ["everywhere", "FAILED", "5 seats"]
+    assert failed[4].startswith("two processes differ: one cues ")
+    assert failed[4].endswith("; a set is ordered anew in each process, so go through scene.seats, or sort")
 
 
 def test_show_prints_a_source_to_start_from(tmp_path: Path) -> None:
