@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from culturepark.cli import app
 from culturepark.personas.casting import cast_talks
 from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.survey import load_survey
@@ -314,7 +316,10 @@ def test_a_selectors_answers_are_on_record_so_a_replay_asks_nothing(tmp_path: Pa
     for turn in talk.turns:
         spoken_least = any(ask.answer == "Hm." for ask in turn.asks)
         assert (turn.note is not None and "named nobody who could go on" in turn.note) == spoken_least
-    assert any(turn.note for turn in talk.turns)
+    notes = [turn.note for turn in talk.turns if turn.note]
+    shown = CliRunner().invoke(app, ["transcripts", "show", "--cues", "--run", str(tmp_path)]).stdout
+    assert notes
+    assert all(f"(protocol: {note})" in shown for note in notes)
     again = asyncio.run(cued_again(talk, load_protocol("selector", {"turns": 10}).protocol))
     assert again == [*(turn.speaker for turn in talk.turns), None]
 
