@@ -121,12 +121,12 @@ class Script(Record):
         return self
 
 
-class _Said(NamedTuple):
-    """A step as one turn of it: `delegates` and `everyone` are as many turns as there are seats."""
+class _Slot(NamedTuple):
+    """One turn of a step: `delegates` and `everyone` take one for each of them."""
 
     step: Step
-    place: int
-    """Which of those turns."""
+    offset: int
+    """Whose of them, in seat order."""
 
 
 @dataclass(frozen=True)
@@ -165,15 +165,15 @@ class ScriptProtocol:
             return None
         end = self._end_of_rounds(said, seats)
         if spoken < len(opening):
-            step, place = opening[spoken]
+            step, offset = opening[spoken]
         elif spoken < end:
             time, index = divmod(spoken - len(opening), len(rounds))
-            step, place = rounds[index]
+            step, offset = rounds[index]
         elif spoken - end < len(closing):
-            step, place = closing[int(spoken - end)]
+            step, offset = closing[int(spoken - end)]
         else:
             return None
-        return step, time, self._speaker(step, place, scene, seats, said)
+        return step, time, self._speaker(step, offset, scene, seats, said)
 
     def _end_of_rounds(self, said: Sequence[str], seats: Sequence[Seat]) -> float:
         """Number of turns after which the closing begins, as far as these turns tell."""
@@ -192,16 +192,16 @@ class ScriptProtocol:
             ends += [rest for rest in rests if all(said[:rest].count(seat.id) >= times for seat in seats)]
         return min(ends)
 
-    def _speaker(self, step: Step, place: int, scene: Scene, seats: Sequence[Seat], said: Sequence[str]) -> Seat:
+    def _speaker(self, step: Step, offset: int, scene: Scene, seats: Sequence[Seat], said: Sequence[str]) -> Seat:
         lead, *others = seats
         least_heard = min(others, key=lambda seat: said.count(seat.id))
         match step.speaker:
             case "main_contact":
                 return lead
             case "everyone":
-                return seats[place]
+                return seats[offset]
             case "delegates":
-                return others[place]
+                return others[offset]
             case "next delegate":
                 return least_heard
             case "next speaker":
@@ -233,9 +233,9 @@ class ScriptProtocol:
     def _parts(self) -> tuple[tuple[Step, ...], tuple[Step, ...], tuple[Step, ...]]:
         return self.script.opening, self.script.rounds, self.script.closing
 
-    def _spread(self, steps: Sequence[Step], seats: int) -> list[_Said]:
+    def _spread(self, steps: Sequence[Step], seats: int) -> list[_Slot]:
         turns = {"everyone": seats, "delegates": seats - 1}
-        return [_Said(step, place) for step in steps for place in range(turns.get(step.speaker, 1))]
+        return [_Slot(step, offset) for step in steps for offset in range(turns.get(step.speaker, 1))]
 
     def _limit(self, limit: Limit | None) -> int | None:
         return self.values[limit] if isinstance(limit, str) else limit
