@@ -1,6 +1,7 @@
 """The kit catches each way of breaking a protocol's promises, and says where and why."""
 
 import datetime
+import gc
 import itertools
 import random
 import time
@@ -219,6 +220,20 @@ def test_a_lasting_change_of_the_scene_reaches_nobody_else() -> None:
     check_protocol(ChangesTheQuestion)
 
     assert trial_cast(2).question.text["en"] != "Another question"
+
+
+def test_a_garbage_collection_is_not_the_protocols_doing() -> None:
+    def timed(_phase: str, _info: dict[str, int]) -> None:
+        time.perf_counter()
+
+    often = gc.get_threshold()
+    gc.callbacks.append(timed)
+    gc.set_threshold(1)
+    try:
+        assert_conforms(Turns, casts=[trial_cast(2)])
+    finally:
+        gc.callbacks.remove(timed)
+        gc.set_threshold(*often)
 
 
 def test_what_conforms_passes_and_says_nothing() -> None:
