@@ -6,7 +6,8 @@ from culturepark.runtime.lazy import contents
 
 if TYPE_CHECKING:
     from culturepark.protocols.base import Cue, Scene, TurnProtocol
-    from culturepark.protocols.catalogue import PROTOCOLS, LoadedProtocol, load_protocol
+    from culturepark.protocols.catalogue import PROTOCOLS, LoadedProtocol, list_protocols, load_protocol
+    from culturepark.protocols.cueing import ProtocolError
     from culturepark.protocols.turn import Ask, Flag, SpokenCue, Turn
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "Cue",
     "Flag",
     "LoadedProtocol",
+    "ProtocolError",
     "Scene",
     "SpokenCue",
     "Turn",
     "TurnProtocol",
+    "list_protocols",
     "load_protocol",
 ]
 
@@ -30,10 +33,12 @@ __getattr__ = contents(
         "Flag": "turn",
         "LoadedProtocol": "catalogue",
         "PROTOCOLS": "catalogue",
+        "ProtocolError": "cueing",
         "Scene": "base",
         "SpokenCue": "turn",
         "Turn": "turn",
         "TurnProtocol": "base",
+        "list_protocols": "catalogue",
         "load_protocol": "catalogue",
     },
 )

@@ -32,6 +32,8 @@ class Turn(Record):
     text: str
     cue: SpokenCue | None = None
     asks: tuple[Ask, ...] = ()
+    note: str | None = None
+    """What the protocol put on record about its choice of speaker."""
     finish_reason: str
     """As the endpoint said it: `stop`, `length`, …"""
     tokens_in: int = 0

@@ -1,5 +1,6 @@
 """The one shape of data at the borders: frozen, typed, closed to unknown fields."""
 
+import contextlib
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -45,7 +46,7 @@ def read_text(path: Path) -> str:
 def parse_yaml(text: str, *, place: str) -> Any:
     """Parse YAML text; `place` is how errors call it."""
     try:
-        document = yaml.safe_load(text)
+        document = _load_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -54,6 +55,14 @@ def parse_yaml(text: str, *, place: str) -> Any:
     if document is None:
         raise CultureParkError(f"{place}: the file is empty")
     return document
+
+
+def _load_yaml(text: str) -> Any:
+    """Read by libyaml, which is ten times as fast; what it refuses is read again by the loader that explains better."""
+    if yaml.__with_libyaml__:
+        with contextlib.suppress(yaml.YAMLError):
+            return yaml.load(text, Loader=yaml.CSafeLoader)
+    return yaml.safe_load(text)
 
 
 def build(record: type[R], data: Any, *, place: str) -> R:

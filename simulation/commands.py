@@ -140,6 +140,8 @@ def _text(talk: "Transcript", found: "Mapping[int, Sequence[Annotation]]", *, cu
     for turn in talk.turns:
         if cues and turn.cue is not None:
             lines.append(f"    (moderator: {turn.cue.guidance})")
+        if cues and turn.note is not None:
+            lines.append(f"    (protocol: {turn.note})")
         marks: list[str] = [*turn.flags]
         if any(annotation.label == AGAINST_STANCE for annotation in found.get(turn.index, ())):
             marks.append("against own stance")

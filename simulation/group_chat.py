@@ -4,11 +4,9 @@ Built on `BaseGroupChat` and its manager of autogen-agentchat 0.7.5 (private mod
 """
 
 import asyncio
-import contextlib
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory, StopMessage, TextMessage
@@ -20,23 +18,17 @@ from autogen_core import DefaultTopicId
 from culturepark.personas.question import Question
 from culturepark.personas.seat import Seat
 from culturepark.protocols.base import Asker, Cue, Scene, TurnProtocol
+from culturepark.protocols.cueing import next_cue
 from culturepark.protocols.turn import Ask, SpokenCue, Turn
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
 from culturepark.simulation.speaker import FAILED, MODERATOR, PersonaAgent
-
-TURN_CAP = 200
-"""A protocol that has not ended by then is taken to loop for ever."""
 
 # What goes wrong reaches the user as one line of ours (see `Talk.failure`), not as AutoGen's log.
 logging.getLogger("autogen_core").setLevel(logging.CRITICAL)
 logging.getLogger("autogen_core.events").setLevel(logging.CRITICAL)
 
 OnTurn = Callable[[Turn], Awaitable[None]]
-
-
-class ProtocolError(CultureParkError):
-    """A protocol raised, looped, or cued somebody who has no seat. Names the talk and the turn."""
 
 
 @dataclass
@@ -53,7 +45,7 @@ class Talk:
     asker: Asker | None = None
     failure: Exception | None = None
     """The protocol's or the store's error. It does not pass through AutoGen, which would hand it on as text."""
-    asks: list[Ask] = field(default_factory=list)
+    asks: tuple[Ask, ...] = ()
     """Questions the protocol put to a model while the coming turn was cued."""
 
 
@@ -64,10 +56,8 @@ async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient, language:
         ProtocolError: When the protocol broke its contract.
         ModelError: When the model gave no reply.
     """
-    first = await next_cue(talk)
+    first = await _next_cue(talk)
     if first is None:
-        if not talk.turns:
-            raise ProtocolError(f"talk {talk.id}: the protocol ended before anybody spoke")
         return  # killed between its last turn and its mark: nothing is left to say
     agents = [
         PersonaAgent(seat, seats=talk.seats, question=talk.question, language=language, client=client, turns=talk.turns)
@@ -118,7 +108,7 @@ class _Manager(BaseGroupChatManager):
                 self._cue = None
             else:
                 await self._record(message)
-                self._cue = await next_cue(self._talk)
+                self._cue = await _next_cue(self._talk)
         except CultureParkError as error:
             self._talk.failure = error
             self._cue = None
@@ -137,7 +127,8 @@ class _Manager(BaseGroupChatManager):
                 "speaker": message.source,
                 "text": message.content,
                 "cue": SpokenCue(guidance=cue.guidance, private=cue.private) if cue.guidance is not None else None,
-                "asks": tuple(talk.asks),
+                "asks": talk.asks,
+                "note": cue.note,
                 "finish_reason": facts["finish_reason"],
                 "tokens_in": usage.prompt_tokens if usage else 0,
                 "tokens_out": usage.completion_tokens if usage else 0,
@@ -203,44 +194,8 @@ class _ProtocolGroupChat(BaseGroupChat):
         )
 
 
-async def next_cue(talk: Talk) -> Cue | None:
-    """Ask the protocol for the coming turn's cue and check what it returned.
-
-    Raises:
-        ProtocolError: When it raised, returned something else, or cued a speaker without a seat.
-    """
-    place = f"talk {talk.id}, turn {len(talk.turns)}"
-    talk.asks = []
-    if len(talk.turns) >= TURN_CAP:
-        raise ProtocolError(f"{place}: the protocol never ends (it returned a cue each time)")
-    scene = Scene(talk.seats, talk.question, tuple(talk.turns), talk.root, _recording(talk))
-    try:
-        answer = talk.protocol.next_cue(scene)
-        cue = await answer if inspect.isawaitable(answer) else answer
-    except CultureParkError:
-        raise
-    except Exception as error:
-        raise ProtocolError(f"{place}: the protocol raised {type(error).__name__}: {error}") from error
-    if cue is None:
-        return None
-    if not isinstance(cue, Cue):
-        raise ProtocolError(f"{place}: next_cue returned {cue!r}, neither a Cue nor None")
-    with contextlib.suppress(AttributeError):
-        if cue.speaker in talk.seats:
-            return cue
-    seated = ", ".join(seat.id for seat in talk.seats)
-    raise ProtocolError(f"{place}: the protocol cued {getattr(cue.speaker, 'id', cue.speaker)!r}; seated are {seated}")
-
-
-def _recording(talk: Talk) -> Asker | None:
-    """Wrap the asker so that question and answer are written on the coming turn."""
-    asker = talk.asker
-    if asker is None:
-        return None
-
-    async def ask(prompt: str) -> str:
-        answer = await asker(prompt)
-        talk.asks.append(Ask(prompt=prompt, answer=answer))
-        return answer
-
-    return ask
+async def _next_cue(talk: Talk) -> Cue | None:
+    """Ask for the coming turn's cue; what the protocol asked a model meanwhile is kept for that turn."""
+    scene = Scene(talk.seats, talk.question, tuple(talk.turns), talk.root, talk.asker)
+    cue, talk.asks = await next_cue(talk.protocol, scene, talk=talk.id)
+    return cue

@@ -16,7 +16,7 @@ class SimulateSettings(CastSettings):
     """Who talks about what, under which protocol, and how the model is sampled."""
 
     protocol: str = "self-guidance"
-    """A name, an entry point, or `./file.py:Class`."""
+    """A name, an entry point, `./script.yaml`, or `./file.py:Class`."""
     protocol_args: dict[str, JsonValue] = {}
     sampling: Sampling = Sampling(temperature=0.7, top_p=0.9, max_tokens=64, dry_multiplier=0.8)
     concurrency: int = Field(default=16, ge=1)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from culturepark.protocols.base import TurnProtocol
+from culturepark.protocols.cueing import ProtocolError
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.engine import run_bounded
 from culturepark.runtime.errors import ModelError
@@ -13,7 +14,7 @@ from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
 from culturepark.runtime.progress import Reporter
 from culturepark.runtime.request import Message, Request, Sampling
 from culturepark.runtime.store import Store
-from culturepark.simulation.group_chat import ProtocolError, Talk, hold_talk
+from culturepark.simulation.group_chat import Talk, hold_talk
 from culturepark.simulation.talks import load_transcripts, save_plans, save_turn, set_status, statuses
 from culturepark.simulation.transcript import Transcript
 

@@ -219,7 +219,10 @@ URL = "http://127.0.0.1:1/v1"
         (["run", "--culture", "arabik"], "no culture named 'arabik'; did you mean 'arabic'? Known: arabic, bengali, "
          "chinese, english, german, korean, portuguese, spanish, turkish."),
         (["run", "--protocol", "self-guidence"], "no protocol named 'self-guidence'; did you mean 'self-guidance'? "
-         "Known: free-chat, self-guidance."),
+         "Known: consensus, debate, free-chat, interview, round-table, selector, self-guidance."),
+        (["run", "--protocol", "two.yaml"], "two.yaml: rounds.0.speaker: no speaker 'delegats'; did you mean 'delegates'?; write "
+         "main_contact, delegates, everyone, next delegate, next speaker, a seat's number from 1, or a persona id"),
+        (["run", "--protocol-arg", "turns=x"], "protocol 'self-guidance': turns = 'x': input should be a valid integer"),
         (["run", "--model", "bultin"], "model 'bultin' (builtin[:NAME], openai:NAME or gguf:PATH): no kind of model named "
          "'bultin'; did you mean 'builtin'? Known: builtin, gguf, openai."),
         (["run", "--model", "builtin:qwen"], "no built-in model named 'qwen'. Known: all-minilm-l6-v2, "
@@ -245,6 +248,7 @@ def test_mistakes_are_one_line_and_exit_2(arguments: list[str], message: str, tm
     (tmp_path / "broken.yaml").write_text("model: [a")
     (tmp_path / "typo.yaml").write_text("simulate: {cultres: [arabic]}")
     (tmp_path / "mine.py").write_text("1 / 0")
+    (tmp_path / "two.yaml").write_text("name: two\nrounds: [{speaker: delegats}]")
 
     done = culturepark(*arguments, cwd=tmp_path, expect=2)
 
@@ -297,8 +301,9 @@ def test_help_answers_without_heavy_imports() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "simulate", "refine", "estimate", "doctor", "protocols list", "protocols show", "personas list",
-     "personas show", "personas lint", "surveys list", "surveys explore", "surveys contrast", "surveys import-wvs", "surveys import-goqa", "transcripts list",
+    ["run", "simulate", "refine", "estimate", "doctor", "protocols list", "protocols show", "protocols try",
+     "protocols check", "personas list", "personas show", "personas lint", "surveys list", "surveys explore",
+     "surveys contrast", "surveys import-wvs", "surveys import-goqa", "transcripts list",
      "transcripts show", "transcripts export", "samples list", "samples explain", "samples export", "models list",
      "models fetch"],
 )  # fmt: skip

@@ -44,7 +44,7 @@ People = Annotated[list[Path] | None, typer.Option("--personas", help="Folder of
 Cultures = Annotated[str | None, typer.Option("--culture", help="Comma-separated ids, e.g. arabic,korean.")]
 Questions = Annotated[str | None, typer.Option("--question", help="Comma-separated ids, e.g. wvs7:Q27,wvs7:Q28.")]
 Source = Annotated[str | None, typer.Option(help="A shipped survey, or the folder of an imported one.")]
-Protocol = Annotated[str | None, typer.Option(help="A name from `protocols list`, or ./file.py:Class.")]
+Protocol = Annotated[str | None, typer.Option(help="A name from `protocols list`, ./script.yaml or ./file.py:Class.")]
 ProtocolArgs = Annotated[list[str] | None, typer.Option("--protocol-arg", help="key=value; may be repeated.")]
 Cast = Annotated[str | None, typer.Option(help="cross, in-culture or panel.")]
 Stance = Annotated[str | None, typer.Option(help="sampled, iid, mode, median, respondent, none or other:COUNTRY.")]
@@ -247,16 +247,10 @@ def _study(path: Path | None, **options: Any) -> "Study":
 
 
 def _arguments(pairs: list[str] | None, *, fresh: bool) -> dict[str, Any] | None:
-    """Read `key=value` pairs, values as YAML. Another protocol does not inherit the arguments of the study's."""
-    from culturepark.runtime.errors import CultureParkError
-    from culturepark.runtime.record import parse_yaml
+    """Read `--protocol-arg`. Another protocol does not inherit the arguments of the study's."""
+    from culturepark.protocols.arguments import parse_arguments
 
-    found: dict[str, Any] = {}
-    for pair in pairs or []:
-        key, equals, value = pair.partition("=")
-        if not equals or not value:
-            raise CultureParkError(f"--protocol-arg {pair!r} is not key=value")
-        found[key] = parse_yaml(value, place=f"--protocol-arg {key}")
+    found = parse_arguments(pairs or [])
     return found if found or fresh else None
 
 

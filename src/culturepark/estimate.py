@@ -2,13 +2,13 @@
 
 from culturepark.personas.seat import Seat
 from culturepark.pipeline import plan
-from culturepark.protocols.base import TurnProtocol
+from culturepark.protocols.base import Scene, TurnProtocol
+from culturepark.protocols.trial import drive
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.budget import known_price
 from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.record import Record
 from culturepark.simulation.character import character_sheet, next_line
-from culturepark.simulation.group_chat import Talk, next_cue
 from culturepark.simulation.transcript import Transcript
 from culturepark.study import Study
 
@@ -48,13 +48,16 @@ async def estimate(study: Study) -> Estimate:
     """
     planned = plan(study)
     words = "x" * int(study.simulate.sampling.max_tokens * CHARS_PER_TOKEN * 0.6)
-    turns = tokens_in = tokens_out = read = 0
+    turns = asked = tokens_in = tokens_out = read = 0
     for transcript in planned.talks:
         said = await _walk(transcript, planned.protocol.protocol, words)
         turns += len(said)
+        asks = [ask for turn in said for ask in turn.asks]
+        asked += len(asks)
+        tokens_in += int(sum(len(ask.prompt) for ask in asks) / CHARS_PER_TOKEN)
         read += sum(transcript.seat(turn.speaker).role == "delegate" for turn in said)
         tokens_in += sum(_prompt_tokens(transcript, turn, words) for turn in said)
-        tokens_out += int(len(said) * len(words) / CHARS_PER_TOKEN)
+        tokens_out += int((len(said) + len(asks)) * len(words) / CHARS_PER_TOKEN)
     opinions = int(read * OPINIONS_PER_TURN)
     tokens_in += read * PROMPT_TOKENS_EXTRACT + opinions * PROMPT_TOKENS_VERIFY
     tokens_out += read * 30 + opinions
@@ -65,7 +68,7 @@ async def estimate(study: Study) -> Estimate:
         talks=len(planned.talks),
         skipped=len(planned.casting.skipped),
         turns=turns,
-        requests=turns + read + opinions,
+        requests=turns + asked + read + opinions,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         cost=price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out) if price else None,
@@ -76,26 +79,12 @@ async def estimate(study: Study) -> Estimate:
 
 
 async def _walk(transcript: Transcript, protocol: TurnProtocol, words: str) -> list[Turn]:
-    async def nothing(_turn: Turn) -> None: ...
-
-    async def asked(_prompt: str) -> str:
+    async def answered(_prompt: str) -> str:
         return words
 
-    talk = Talk(
-        id=transcript.id,
-        root=transcript.id,
-        question=transcript.question,
-        seats=transcript.seats,
-        protocol=protocol,
-        on_turn=nothing,
-        turns=[],
-        asker=asked,
-    )
-    while (cue := await next_cue(talk)) is not None:
-        talk.turns.append(
-            Turn(index=len(talk.turns), speaker=cue.speaker.id, text=words, finish_reason="stop", model="none")
-        )
-    return talk.turns
+    scene = Scene(transcript.seats, transcript.question, (), transcript.id, answered)
+    steps, _ = await drive(protocol, scene, say=lambda _cue, _turn: words, talk=transcript.id)
+    return [step.turn for step in steps]
 
 
 def _prompt_tokens(transcript: Transcript, turn: Turn, words: str) -> int:

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from culturepark.cli import app
 from culturepark.personas.casting import cast_talks
 from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.protocols.base import Cue, Scene, TurnProtocol
 from culturepark.protocols.catalogue import LoadedProtocol, load_protocol
+from culturepark.protocols.cueing import next_cue, recorded
 from culturepark.runtime.ledger import Ledger, LimitSettings
 from culturepark.runtime.models.endpoint import Endpoint
 from culturepark.runtime.progress import Silent
@@ -201,6 +204,9 @@ class Misbehaving:
         return self.how(scene) if len(scene.turns) == 2 else Cue(scene.seats[len(scene.turns) % 2])
 
 
+HERE = "tests/simulation/test_talks.py"
+
+
 def _raise(scene: Scene) -> None:
     raise ValueError("no idea")
 
@@ -208,17 +214,22 @@ def _raise(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        pytest.param(_raise, "the protocol raised ValueError: no idea", id="raises"),
         pytest.param(
-            lambda scene: "english_lily", "next_cue returned 'english_lily', neither a Cue nor None", id="type"
+            _raise, f"{HERE}:{_raise.__code__.co_firstlineno + 1}: the protocol raised ValueError: no idea; mend it there",
+            id="raises",
+        ),
+        pytest.param(
+            lambda scene: "english_lily",
+            f"{HERE}: next_cue returned 'english_lily', neither a Cue nor None; return Cue(seat) with a seat of scene.seats",
+            id="type",
         ),
         pytest.param(
             lambda scene: Cue(scene.seats[0].model_copy(update={"persona": load_roster().personas["german_sophia"]})),
-            "the protocol cued 'german_sophia'; seated are english_lily, arabic_fatima",
+            f"{HERE}: the protocol cued 'german_sophia', who has no seat; cue one of scene.seats: english_lily, arabic_fatima",
             id="no-seat",
         ),
     ],
-)
+)  # fmt: skip
 def test_a_broken_protocol_fails_its_talk_with_turn_and_reason(
     how: Callable[[Scene], Any], said: str, tmp_path: Path
 ) -> None:
@@ -236,11 +247,14 @@ class Endless:
 
 
 def test_a_protocol_that_never_ends_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("culturepark.simulation.group_chat.TURN_CAP", 10)
+    monkeypatch.setattr("culturepark.protocols.cueing.TURN_CAP", 10)
     with serving(answer=numbered) as stub:
         ended, (talk,) = held(tmp_path, stub.base_url, inline(Endless()), talks=1)
 
-    assert ended.failed[0][1] == f"talk {talk.id}, turn 10: the protocol never ends (it returned a cue each time)"
+    assert ended.failed[0][1] == (
+        f"talk {talk.id}, turn 10: {HERE}: the protocol never ends (it cued 10 turns); return None at the end, for example "
+        "`if len(scene.turns) >= self.turns: return None`"
+    )
 
 
 @dataclass(frozen=True)
@@ -264,6 +278,97 @@ def test_asks_are_recorded_and_public_cues_are_heard_by_all(tmp_path: Path) -> N
         assert turn.cue is not None
         assert not turn.cue.private
         assert f"(The moderator to all: {turn.cue.guidance})" in last
+
+
+PANEL = {"cast": "panel", "panel_size": 4, "cultures": ["arabic", "korean", "turkish", "german"], "talks": 1}
+
+
+async def cued_again(talk: Transcript, protocol: TurnProtocol) -> list[str | None]:
+    """Speakers of every turn, and of the end, worked out anew from the transcript alone: no model is there to be asked."""
+    found: list[str | None] = []
+    for index in range(len(talk.turns) + 1):
+        turns = talk.turns[:index]
+        asks = talk.turns[index].asks if index < len(talk.turns) else ()
+        cue, _ = await next_cue(
+            protocol, Scene(talk.seats, talk.question, turns, talk.id, recorded(asks)), talk=talk.id
+        )
+        found.append(cue and cue.speaker.id)
+    return found
+
+
+def test_a_selectors_answers_are_on_record_so_a_replay_asks_nothing(tmp_path: Path) -> None:
+    def answer(body: Mapping[str, Any]) -> str:
+        prompt = body["messages"][-1]["content"]
+        if "Who should speak next" not in prompt:
+            return numbered(body)
+        names = prompt.partition("one name only: ")[2].rstrip(".").split(", ")
+        return "Hm." if len(prompt) % 3 == 0 else f"{names[len(prompt) % len(names)]}, I think."
+
+    protocol = load_protocol("selector", {"turns": 10})
+    with serving(answer=answer) as stub:
+        ended, (talk,) = held(tmp_path, stub.base_url, protocol, **PANEL)
+        asked = sum("Who should speak next" in str(body["messages"]) for body in stub.bodies)
+
+    assert ended == Simulated(complete=1, failed=())
+    assert len(talk.turns) == 10
+    assert {turn.speaker for turn in talk.turns} == {seat.id for seat in talk.seats}
+    assert asked == len([ask for turn in talk.turns for ask in turn.asks]) >= 6
+    for turn in talk.turns:
+        spoken_least = any(ask.answer == "Hm." for ask in turn.asks)
+        assert (turn.note is not None and "named nobody who could go on" in turn.note) == spoken_least
+    notes = [turn.note for turn in talk.turns if turn.note]
+    shown = CliRunner().invoke(app, ["transcripts", "show", "--cues", "--run", str(tmp_path)]).stdout
+    assert notes
+    assert all(f"(protocol: {note})" in shown for note in notes)
+    again = asyncio.run(cued_again(talk, load_protocol("selector", {"turns": 10}).protocol))
+    assert again == [*(turn.speaker for turn in talk.turns), None]
+
+
+def test_a_script_leads_five_seats_and_whispers_to_each_in_turn(tmp_path: Path) -> None:
+    script = tmp_path / "circle.yaml"
+    script.write_text(
+        "name: circle\n"
+        "opening: [{speaker: main_contact, guidance: 'Today: {topic}.', private: false}]\n"
+        "rounds:\n  - {speaker: delegates, guidance: 'Answer {other}.'}\n"
+        "  - {speaker: main_contact, guidance: 'Ask {next} more.'}\n"
+        "until: {turns: 9}\n",
+        encoding="utf-8",
+    )
+    protocol = load_protocol(str(script))
+    with serving(answer=numbered) as stub:
+        ended, (talk,) = held(tmp_path / "run", stub.base_url, protocol, **PANEL)
+        last = stub.bodies[-1]["messages"][-1]["content"]
+
+    assert ended == Simulated(complete=1, failed=())
+    main, *delegates = talk.seats
+    assert [turn.speaker for turn in talk.turns] == [seat.id for seat in (main, *delegates, main, *delegates[:3])]
+    names = [seat.name for seat in talk.seats]
+    assert [turn.cue.guidance for turn in talk.turns if turn.cue] == [
+        "Today: making one's parents proud.",
+        *(f"Answer {name}." for name in names[:4]),
+        f"Ask {names[1]} more.",
+        *(f"Answer {name}." for name in (names[0], names[1], names[2])),
+    ]
+    assert "(The moderator to all: Today: making one's parents proud.)" in last
+    assert talk.protocol.sha256 == protocol.sha256
+    assert asyncio.run(cued_again(talk, protocol.protocol)) == [*(turn.speaker for turn in talk.turns), None]
+
+
+def test_an_opener_who_is_not_there_fails_the_talk_alone(tmp_path: Path) -> None:
+    with serving(answer=numbered) as stub:
+        protocol = load_protocol("free-chat", {"turns": 2, "opener": "arabic_fatima"})
+        ended, talks = held(tmp_path, stub.base_url, protocol, talks=4, genders="alternate")
+
+    absent = [talk for talk in talks if "arabic_fatima" not in {seat.id for seat in talk.seats}]
+    assert ended.failed == tuple(
+        (
+            talk.id,
+            f"talk {talk.id}, turn 0: nobody has the seat 'arabic_fatima'; did you mean 'arabic_abdul'?; seated are "
+            + ", ".join(seat.id for seat in talk.seats),
+        )
+        for talk in absent
+    )
+    assert ended.complete == 4 - len(absent) == 2
 
 
 def test_faults_of_the_endpoint_do_not_reach_the_transcript(tmp_path: Path) -> None:
