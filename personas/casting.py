@@ -14,6 +14,7 @@ from culturepark.personas.roster import MAIN_CULTURE, Roster
 from culturepark.personas.seat import Seat
 from culturepark.personas.stance import Stance, StanceChoice
 from culturepark.personas.surveys.survey import Distribution, Survey
+from culturepark.personas.talk_language import TalkLanguage, put_in_languages
 from culturepark.runtime.errors import CultureParkError, did_you_mean
 from culturepark.runtime.hashing import seed_from
 from culturepark.runtime.record import Record
@@ -44,6 +45,8 @@ class CastSettings(Record):
     pair: Literal["natural", "conflict", "agree"] = "natural"
     """`conflict` gives the main contact an answer from another side than the first delegate's, `agree` one from the
     same side, still drawn as the country answers within that side; `natural` leaves them as drawn."""
+    talk_language: TalkLanguage = "en"
+    """`en`: all speak English; `native`: everybody speaks the delegate's language; `mixed`: each their culture's own."""
     talks: int | None = Field(default=None, ge=1)
     """Talks in all, spread evenly over culture and question; None is one for each pair."""
 
@@ -119,8 +122,9 @@ def cast_talks(settings: CastSettings, roster: Roster, survey: Survey, *, seed: 
         _seat(question, table, number // len(cells), settings, roster, stances, number)
         for number, (question, table) in enumerate(islice(cycle(cells), wanted))
     ]
+    spoken = (_spoken(talk, settings.talk_language, survey) for talk in talks)
     return Casting(
-        talks=tuple(talks), skipped=tuple(sorted(set(skipped), key=lambda item: (item.question, item.country)))
+        talks=tuple(spoken), skipped=tuple(sorted(set(skipped), key=lambda item: (item.question, item.country)))
     )
 
 
@@ -165,6 +169,11 @@ def _seat(
             )
         )
     return CastTalk(question=question, seats=tuple(seats), replicate=replicate)
+
+
+def _spoken(talk: CastTalk, choice: TalkLanguage, survey: Survey) -> CastTalk:
+    question, seats = put_in_languages(talk.question, talk.seats, choice, survey)
+    return CastTalk(question=question, seats=seats, replicate=talk.replicate)
 
 
 def _gender(genders: Genders, number: int, place: int) -> Gender:
