@@ -46,7 +46,7 @@ class CastSettings(Record):
     """`conflict` gives the main contact an answer from another side than the first delegate's, `agree` one from the
     same side, still drawn as the country answers within that side; `natural` leaves them as drawn."""
     talk_language: TalkLanguage = "en"
-    """`en`: all speak English; `native`: everybody speaks the delegate's language; `mixed`: each their culture's own."""
+    """`en`: all speak English; `native`: all speak the delegate's language; `mixed`: each that of their culture."""
     talks: int | None = Field(default=None, ge=1)
     """Talks in all, spread evenly over culture and question; None is one for each pair."""
 
