@@ -133,9 +133,10 @@ class PersonaAgent(BaseChatAgent):
         elif message.metadata["private"] == "yes":
             self._whisper = text
         else:
-            await self._context.add_message(
-                UserMessage(content=announced(text, language=self._seat.language), source=MODERATOR)
-            )
+            await self._context.add_message(self._announced(text))
+
+    def _announced(self, guidance: str) -> UserMessage:
+        return UserMessage(content=announced(guidance, language=self._seat.language), source=MODERATOR)
 
     async def _note(self, speaker: str, text: str) -> None:
         await self._context.add_message(UserMessage(content=said(self._names[speaker], text), source=speaker))
@@ -146,7 +147,6 @@ class PersonaAgent(BaseChatAgent):
         memory: list[LLMMessage] = []
         for turn in turns:
             if turn.cue is not None and not turn.cue.private:
-                words = announced(turn.cue.guidance, language=self._seat.language)
-                memory.append(UserMessage(content=words, source=MODERATOR))
+                memory.append(self._announced(turn.cue.guidance))
             memory.append(UserMessage(content=said(self._names[turn.speaker], turn.text), source=turn.speaker))
         return memory
