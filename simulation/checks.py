@@ -28,7 +28,7 @@ OPENING_QUOTES = '"“«„「『'
 ANY_QUOTES = '"“”«»„‟「」『』'
 CLOSING_QUOTES = '"”»“」』'
 # A full stop inside a number or after a title ends no sentence.
-SENTENCE_END = re.compile(r"(?:[!?…。！？؟۔।]|(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)\.(?!\d))[\"'”’»)\]」』]*")
+SENTENCE_END = re.compile(r"(?:[!?…。！？؟۔।]|(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)\.(?!\d))[\"'”“’»)\]」』]*")
 
 
 def tidy(reply: str, *, name: str, others: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from culturepark.personas.question import Question
 from culturepark.personas.surveys.survey import COUNTS, QUESTIONS, Counted, load_survey
+from culturepark.personas.surveys.wordings import LANGUAGES
 from culturepark.runtime.errors import CultureParkError
 
 COUNTRY, WEIGHT = "b_country_alpha", "w_weight"
@@ -84,8 +85,9 @@ def import_wvs(path: Path, *, countries: Sequence[str] = ()) -> Imported:
 def write_survey(imported: Imported, folder: Path) -> None:
     """Write the counts beside the shipped questions: a survey folder for `--source FOLDER`. No microdata is kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    with as_file(files(__package__) / "wvs7" / QUESTIONS) as shipped:
-        shutil.copyfile(shipped, folder / QUESTIONS)
+    with as_file(files(__package__) / "wvs7") as shipped:
+        shutil.copyfile(shipped / QUESTIONS, folder / QUESTIONS)
+        shutil.copytree(shipped / LANGUAGES, folder / LANGUAGES, dirs_exist_ok=True)
     if imported.counted == "weights":
         text = (folder / QUESTIONS).read_text(encoding="utf-8")
         (folder / QUESTIONS).write_text(text.replace("counted: respondents", "counted: weights"), encoding="utf-8")

@@ -15,7 +15,8 @@ from pydantic import Field
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import Record, build, parse_yaml
 
-FOLDER = "languages"
+LANGUAGES = "languages"
+"""Folder beside `questions.yaml`."""
 
 
 class ScaleWording(Record):
@@ -60,6 +61,7 @@ class Wording(Record):
     labels: dict[int, str]
     told: dict[int, str]
     reviewed: bool
+    reviewer: str
 
 
 class Asked(NamedTuple):
@@ -77,8 +79,8 @@ class Wordings:
 
     def __init__(self, folder: Traversable, name: str, asked: Iterable[Asked]) -> None:
         """`name` is how errors call the folder."""
-        self._folder = folder / FOLDER
-        self._place = f"{name}/{FOLDER}"
+        self._folder = folder / LANGUAGES
+        self._place = f"{name}/{LANGUAGES}"
         self._asked = tuple(asked)
         self._read: dict[str, Mapping[str, Wording]] = {}
 
@@ -126,6 +128,7 @@ def _worded(file: LanguageFile, asked: tuple[Asked, ...], place: str) -> dict[st
                 for code in question.codes
             },
             reviewed=file.reviewed,
+            reviewer=file.reviewer,
         )
         for question in asked
     }

@@ -48,6 +48,10 @@ ProtocolArgs = Annotated[list[str] | None, typer.Option("--protocol-arg", help="
 Cast = Annotated[str | None, typer.Option(help="cross, in-culture or panel.")]
 Stance = Annotated[str | None, typer.Option(help="sampled, iid, mode, median, none or other:COUNTRY.")]
 Pair = Annotated[str | None, typer.Option(help="natural, conflict or agree.")]
+TalkLanguage = Annotated[
+    str | None,
+    typer.Option(help="en, native (all speak the delegate's language) or mixed (everybody speaks their own)."),
+]
 Limit = Annotated[int | None, typer.Option(help="Talks in all.")]
 Judge = Annotated[str | None, typer.Option("--judge-model", help="Who verifies; the talking model by default.")]
 Embedder = Annotated[str | None, typer.Option(help="all-minilm-l6-v2, multilingual-e5-small, a hub id or a folder.")]
@@ -87,6 +91,7 @@ def run_command(
     cast: Cast = None,
     stance: Stance = None,
     pair: Pair = None,
+    talk_language: TalkLanguage = None,
     limit: Limit = None,
     judge_model: Judge = None,
     embedder: Embedder = None,
@@ -118,6 +123,7 @@ def simulate(
     cast: Cast = None,
     stance: Stance = None,
     pair: Pair = None,
+    talk_language: TalkLanguage = None,
     limit: Limit = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -161,6 +167,7 @@ def estimate(
     protocol_arg: ProtocolArgs = None,
     cast: Cast = None,
     stance: Stance = None,
+    talk_language: TalkLanguage = None,
     limit: Limit = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -213,6 +220,7 @@ def _study(path: Path | None, **options: Any) -> "Study":
             "cast": options.get("cast"),
             "stance": options.get("stance"),
             "pair": options.get("pair"),
+            "talk_language": options.get("talk_language"),
             "talks": options.get("limit"),
             "concurrency": options.get("concurrency"),
         },
