@@ -101,9 +101,7 @@ def _list_wordings(survey: "Survey", language: str, *, as_json: bool) -> None:
     print_table(("question", "topic", "text", "told with the lowest code", "told with the highest code"), rows)
     file = next(iter(found.values()))
     if not file.reviewed:
-        note(
-            f"languages/{file.language}.yaml is our own translation and not reviewed yet; it waits for {file.reviewer}"
-        )
+        note(f"languages/{file.language}.yaml is our own translation, not reviewed yet; it waits for {file.reviewer}")
 
 
 @surveys_app.command("explore")
