@@ -143,8 +143,8 @@ def _note_foreign(transcripts: Sequence[Transcript], embedder: Embedder) -> None
     foreign = sorted(language for language in spoken if primary(language) != ENGLISH)
     if foreign and embedder.name == DEFAULT_EMBEDDER:
         note(
-            f"embedder {DEFAULT_EMBEDDER} reads English only, and people speak {', '.join(foreign)} here, so samples are "
-            f"merged wrongly or not at all: use --embedder {MULTILINGUAL} (pip install 'culturepark[multilingual]')"
+            f"embedder {DEFAULT_EMBEDDER} reads English only, and people speak {', '.join(foreign)} here, so samples "
+            f"are merged wrongly or not at all: use --embedder {MULTILINGUAL} (pip install 'culturepark[multilingual]')"
         )
 
 
