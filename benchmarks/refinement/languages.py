@@ -1,8 +1,8 @@
 """How well turn checks tell languages apart: `python -m benchmarks.refinement.languages`. Needs no model.
 
 Texts are our own: every question of the shipped survey in nine languages, and every stance as it is said to its holder.
-A text is held to its own language (objections are false alarms) and to each of the others (silence is a miss), whole and
-cut to its first words, since utterances may be short.
+A text is held to its own language (objections are false alarms) and to each of the others (silence is a miss), whole
+and cut to its first words, since utterances may be short.
 """
 
 import argparse
