@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from culturepark.cli import app
@@ -158,7 +159,18 @@ def test_an_answer_in_the_wrong_language_is_asked_for_again_in_the_right_one(tmp
         return polyglot(body) if again else "I am going to answer in English, whatever I am asked to do."
 
     with serving(answer=answer) as stub:
-        arguments = ("--model", "openai:stub", "--base-url", stub.base_url, "--limit", "1", "--culture", "turkish")
+        arguments = (
+            "--model",
+            "openai:stub",
+            "--base-url",
+            stub.base_url,
+            "--limit",
+            "1",
+            "--culture",
+            "turkish",
+            "--protocol-arg",
+            "turns=2",
+        )
         culturepark("simulate", "--run", "run", *arguments, "--talk-language", "native", cwd=tmp_path)
 
     (talk,) = shown(tmp_path / "run", "transcripts", "show")
@@ -202,15 +214,11 @@ def test_a_language_that_cannot_be_had_is_one_line_before_anything_is_sent(
     options: list[str], message: str, tmp_path: Path
 ) -> None:
     (tmp_path / "pew").mkdir()
-    (tmp_path / "pew/questions.yaml").write_text(
-        "survey: {name: pew, title: t, citation: c}\n"
-        "scales: {yes: {codes: [1, 2], labels: {1: yes, 2: no}, words: {1: says yes, 2: says no}}}\n".replace(
-            "yes:", "'yes':", 1
-        )
-        + "batteries:\n  - {name: b, split: seed, scale: 'yes', form: question, questions: "
-        "[{id: P1, topic: tea, text: {en: Do you like tea?}}]}\n",
-        encoding="utf-8",
-    )
+    scale = {"codes": [1, 2], "labels": {1: "yes", 2: "no"}, "words": {1: "says yes", 2: "says no"}}
+    asked = {"id": "P1", "topic": "tea", "text": {"en": "Do you like tea?"}}
+    battery = {"name": "b", "split": "seed", "scale": "s", "form": "question", "questions": [asked]}
+    survey = {"survey": {"name": "pew", "title": "t", "citation": "c"}, "scales": {"s": scale}, "batteries": [battery]}
+    (tmp_path / "pew/questions.yaml").write_text(yaml.safe_dump(survey), "utf-8")
     countries = ("JOR", "KOR", "TUR", "BGD", "USA")
     counts = "".join(f"{country},P1,{code},5\n" for country in countries for code in (1, 2))
     (tmp_path / "pew/counts.csv").write_text("country,question,code,count\n" + counts)
