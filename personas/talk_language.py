@@ -17,23 +17,30 @@ def put_in_languages(
 ) -> tuple[Question, tuple[Seat, ...]]:
     """Say which language each seat speaks, and add the question's and its stance's words in it.
 
-    Only the languages at the table are added, so that a translation changes the talks in which it is used and no other.
-
     Raises:
         CultureParkError: For `native` with delegates of several languages, and for a language that the survey lacks.
     """
-    speaking = tuple(
-        _speaking(seat, language, question, survey)
-        for seat, language in zip(seats, _languages(seats, choice), strict=True)
-    )
-    found = [survey.wording(question.id, language) for language in _others({seat.language for seat in speaking})]
-    worded = question.model_copy(
+    languages = _languages(seats, choice)
+    speaking = [seat.model_copy(update={"language": language}) for seat, language in zip(seats, languages, strict=True)]
+    return worded(question, speaking, survey)
+
+
+def worded(question: Question, seats: Sequence[Seat], survey: Survey) -> tuple[Question, tuple[Seat, ...]]:
+    """Add the words of the question and of each stance in the languages that the seats speak.
+
+    Only the languages at the table are added, so that a translation changes the talks in which it is used and no other.
+
+    Raises:
+        CultureParkError: For a language that the survey lacks.
+    """
+    found = [survey.wording(question.id, language) for language in _others({seat.language for seat in seats})]
+    asked = question.model_copy(
         update={
             "text": {ENGLISH: question.text[ENGLISH]} | {one.language: one.text for one in found},
             "topics": {one.language: one.topic for one in found},
         }
     )
-    return worded, speaking
+    return asked, tuple(_told(seat, question, survey) for seat in seats)
 
 
 def _languages(seats: Sequence[Seat], choice: TalkLanguage) -> list[str]:
@@ -52,11 +59,13 @@ def _languages(seats: Sequence[Seat], choice: TalkLanguage) -> list[str]:
     return spoken * len(seats)
 
 
-def _speaking(seat: Seat, language: str, question: Question, survey: Survey) -> Seat:
+def _told(seat: Seat, question: Question, survey: Survey) -> Seat:
     stance = seat.stance
-    if stance is not None and _others({language}):
-        stance = stance.model_copy(update={"told": survey.wording(question.id, language).told[stance.code]})
-    return seat.model_copy(update={"language": language, "stance": stance})
+    if stance is None:
+        return seat
+    foreign = _others({seat.language})
+    told = survey.wording(question.id, seat.language).told[stance.code] if foreign else None
+    return seat.model_copy(update={"stance": stance.model_copy(update={"told": told})})
 
 
 def _others(languages: set[str]) -> list[str]:

@@ -140,7 +140,8 @@ def _belief(tongue: Tongue, seat: Seat, question: Question) -> str:
     lines = [tongue.topic.format(topic=question.topic_in(seat.language), text=question.text_in(seat.language))]
     stance = seat.stance
     if stance is not None:
-        assert stance.told is not None, "casting words the stance in the seat's language"
+        if stance.told is None:
+            raise CultureParkError(f"{seat.id} speaks {seat.language}, and its stance is only in English; cast it anew")
         shared = getattr(tongue, character.consensus(stance, seat)).format(percent=character.percent(stance))
         lines += [stance.told, shared, tongue.firm]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from culturepark.personas.language import serving
 from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.import_wvs import Imported, write_survey
 from culturepark.personas.surveys.survey import load_survey
+from culturepark.personas.talk_language import worded
 from culturepark.runtime.errors import CultureParkError
 from tests.conftest import ROOT
 
@@ -127,6 +128,14 @@ def test_mixed_lets_everybody_speak_the_language_of_their_culture(cast: dict[str
     assert [seat.stance is not None and seat.stance.told is not None for seat in talk.seats] == [
         language != "en" for language in languages
     ]
+
+
+def test_seats_can_be_worded_anew_when_somebody_changes_language() -> None:
+    (native,) = talks(talk_language="native", cultures=("turkish",))
+    (english,) = talks(cultures=("turkish",))
+    seats = [seat.model_copy(update={"language": "en"}) for seat in native.seats]
+
+    assert worded(native.question, seats, SURVEY) == (english.question, english.seats)
 
 
 def test_the_same_people_hold_the_same_stances_in_every_language() -> None:
