@@ -17,6 +17,7 @@ from culturepark.personas.stances import Stances
 from culturepark.personas.surveys.groups import Attribute
 from culturepark.personas.surveys.respondents import Respondents, load_respondents
 from culturepark.personas.surveys.survey import Survey
+from culturepark.personas.talk_language import TalkLanguage, put_in_languages
 from culturepark.runtime.errors import CultureParkError, did_you_mean
 from culturepark.runtime.record import Record
 
@@ -54,6 +55,8 @@ class CastSettings(Record):
     """`conflict` gives the main contact an answer from the side opposite to the first delegate's (from any other side
     where there is none), `agree` one from the same side, still drawn as the country answers within that side;
     `natural` leaves them as drawn."""
+    talk_language: TalkLanguage = "en"
+    """`en`: all speak English; `native`: all speak the delegate's language; `mixed`: each that of their culture."""
     talks: int | None = Field(default=None, ge=1)
     """Talks in all, spread evenly over culture and question; None is one for each pair."""
 
@@ -147,8 +150,9 @@ def cast_talks(settings: CastSettings, roster: Roster, survey: Survey, *, seed: 
         _seat(question, table, number // len(cells), settings, people, stances, number)
         for number, (question, table) in enumerate(islice(cycle(cells), wanted))
     ]
+    spoken = (_spoken(talk, settings.talk_language, survey) for talk in talks)
     return Casting(
-        talks=tuple(talks),
+        talks=tuple(spoken),
         skipped=tuple(sorted(set(skipped), key=lambda item: (item.question, item.country))),
         notes=(*notes, *stances.notes),
     )
@@ -206,6 +210,11 @@ def _seat(
         for place, persona in enumerate(seated)
     )
     return CastTalk(question=question, seats=seats, replicate=replicate)
+
+
+def _spoken(talk: CastTalk, choice: TalkLanguage, survey: Survey) -> CastTalk:
+    question, seats = put_in_languages(talk.question, talk.seats, choice, survey)
+    return CastTalk(question=question, seats=seats, replicate=talk.replicate)
 
 
 def _gender(genders: Genders, number: int, place: int) -> Gender:

@@ -1,11 +1,14 @@
 """`culturepark personas …` and `culturepark surveys …`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from culturepark.personas.surveys.survey import Survey
 
 personas_app = typer.Typer(help="Who speaks: cultures and their people.", no_args_is_help=True)
 surveys_app = typer.Typer(help="Survey questions, and how countries answered them.", no_args_is_help=True)
@@ -82,11 +85,20 @@ def lint_personas(
 
 
 @surveys_app.command("list")
-def list_questions(*, source: Source = "wvs7", as_json: JsonFlag = False) -> None:
+def list_questions(
+    *,
+    source: Source = "wvs7",
+    language: Annotated[str | None, typer.Option(help="Show the wording in a language, e.g. tr or pt-BR.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
     """List the questions of a survey, with the countries that were not asked."""
     from culturepark.personas import load_survey
+    from culturepark.personas.language import ENGLISH, primary
 
     survey = load_survey(source)
+    if language is not None and primary(language) != ENGLISH:
+        _list_wordings(survey, language, as_json=as_json)
+        return
     rows = [
         (
             question.id,
@@ -103,6 +115,22 @@ def list_questions(*, source: Source = "wvs7", as_json: JsonFlag = False) -> Non
         print_json([question.model_dump(mode="json") for question in survey.questions.values()])
         return
     print_table(columns, rows)
+
+
+def _list_wordings(survey: "Survey", language: str, *, as_json: bool) -> None:
+    """Each question in a language, with what a persona is told who gives its lowest and its highest answer."""
+    found = {question: survey.wording(question, language) for question in survey.questions}
+    if as_json:
+        print_json([{"id": question, **wording.model_dump(mode="json")} for question, wording in found.items()])
+        return
+    rows = [
+        (question, wording.topic, wording.text, wording.told[min(wording.told)], wording.told[max(wording.told)])
+        for question, wording in found.items()
+    ]
+    print_table(("question", "topic", "text", "told with the lowest code", "told with the highest code"), rows)
+    file = next(iter(found.values()))
+    if not file.reviewed:
+        note(f"languages/{file.language}.yaml is our own translation, not reviewed yet; it waits for {file.reviewer}")
 
 
 @surveys_app.command("explore")

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from culturepark.personas.language import ENGLISH, serving
+from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import Record
 
 Side = Literal["below", "mid", "above", "unsure"]
@@ -72,7 +74,10 @@ class Question(Record):
     form: Literal["statement", "question"]
     """Whether people rated a statement or answered a question."""
     text: dict[str, str]
-    """Wording per language (BCP 47); `en` is always there."""
+    """Wording per language (BCP 47); `en` is always there, others only in a talk in which they are spoken."""
+    topics: dict[str, str] = Field(default={}, exclude_if=lambda topics: not topics)
+    """The topic in the languages of `text` besides English. Left out of files and ids where there is none, so that a
+    talk in English is the same talk whatever is translated."""
     words: dict[int, str]
     """Per code, a clause that completes "NAME …", e.g. `believes that …`: how a stance is put in prompts."""
     scale: Scale
@@ -89,3 +94,24 @@ class Question(Record):
                 f"question {self.id}: words for codes {sorted(self.words)}, scale {list(self.scale.codes)}"
             )
         return self
+
+    def text_in(self, language: str) -> str:
+        """The question as a speaker of a language is asked it.
+
+        Raises:
+            CultureParkError: When the talk it belongs to is not held in that language.
+        """
+        return self.text[self._serving(language)]
+
+    def topic_in(self, language: str) -> str:
+        """The topic in a language; see `text_in`."""
+        served = self._serving(language)
+        return self.topic if served == ENGLISH else self.topics[served]
+
+    def _serving(self, language: str) -> str:
+        served = serving(language, {ENGLISH, *self.topics})
+        if served is None:
+            raise CultureParkError(
+                f"question {self.id} is not in {language!r} here, only in {', '.join((ENGLISH, *sorted(self.topics)))}"
+            )
+        return served

@@ -36,7 +36,9 @@ class Stance(Record):
     question: str
     code: int
     words: str
-    """A clause that completes "NAME …", e.g. `believes that …`."""
+    """A clause that completes "NAME …", e.g. `believes that …`; English, as judges and reports read it."""
+    told: str | None = Field(default=None, exclude_if=lambda told: told is None)
+    """The answer said to its holder in the language the seat speaks, a whole sentence; None where that is English."""
     side: Side
     share: float = Field(ge=0, le=1)
     """Fraction of the country's valid answers with this code, whoever it was drawn from."""

@@ -24,7 +24,7 @@ def list_samples(
     """List the samples of a run."""
     samples = _selected(run, culture, question)
     if as_json:
-        keys = {"id", "culture", "country", "question", "text", "talk", "turn", "quote", "mass", "stance"}
+        keys = {"id", "culture", "country", "question", "language", "text", "talk", "turn", "quote", "mass", "stance"}
         print_json([sample.model_dump(mode="json", include=keys) for sample in samples])
         return
     rows = [

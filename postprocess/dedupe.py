@@ -4,6 +4,7 @@ Within a culture, by exact cosine, without transitive chains: an opinion is only
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
@@ -14,9 +15,14 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from culturepark.personas.language import primary
 from culturepark.postprocess.opinion import Opinion
 from culturepark.runtime.record import parse_yaml
 
+DENSE = ("zh", "ko")
+"""Languages whose markers are parts of words, or stand without spaces."""
+WORD = re.compile(r"[\w\u064B-\u065F\u0900-\u0963\u0966-\u0DFF]+(?:'\w+)?")
+"""Letters with the vowel signs of Arabic and of the Indian scripts, but not with their full stop (U+0964)."""
 Same = Callable[[str, str], Awaitable[bool]]
 """Whether two texts entail each other, as a judge says."""
 
@@ -67,31 +73,42 @@ def _rank(opinion: Opinion) -> tuple[float, int, str]:
 
 async def _mergeable(one: Opinion, other: Opinion, same: Same) -> bool:
     """The merge rule: the same side of the same question, or two-way entailment; and no word that changes meaning."""
-    if marks(one.text) != marks(other.text):
+    if one.language != other.language or marks(one.text, one.language) != marks(other.text, other.language):
         return False
     if one.question == other.question and one.stance is not None and other.stance is not None:
         return one.stance.side == other.stance.side
     return await same(one.text, other.text)
 
 
-def marks(text: str) -> tuple[tuple[str, int], ...]:
-    """Negations, quantifiers and numbers of a text, with how often each stands there."""
-    words = re.findall(r"\w+(?:['’]\w+)?", text.casefold().replace("’", "'"))
-    exact, endings, parts = _markers()
+def marks(text: str, language: str) -> tuple[tuple[str, int], ...]:
+    """Negations, quantifiers and numbers of a text, with how often each stands there.
+
+    Each language has words of its own ("no" negates in Spanish and means "in the" in Portuguese); a language that is
+    not in the table is looked at with the words of all.
+    """
+    # In NFC Bengali letters have one form each. Vowel signs are marks, which `\w` does not match.
+    text = unicodedata.normalize("NFC", text).casefold().replace("’", "'")
+    words = WORD.findall(text)
+    exact, endings, parts = _markers(primary(language))
     found = Counter(word for word in words if word in exact or word.isnumeric())
     found.update(ending for word in words for ending in endings if word.endswith(ending))
     found.update({part: text.count(part) for part in parts if part in text})
     return tuple(sorted(found.items()))
 
 
-@lru_cache(maxsize=1)
-def _markers() -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
+@lru_cache(maxsize=16)
+def _markers(language: str) -> tuple[frozenset[str], tuple[str, ...], tuple[str, ...]]:
     """Whole words, word endings, and parts for scripts without spaces."""
-    text = (files(__package__) / "markers.yaml").read_text(encoding="utf-8")
+    text = unicodedata.normalize("NFC", (files(__package__) / "markers.yaml").read_text(encoding="utf-8"))
     table = cast("dict[str, dict[str, list[str]]]", parse_yaml(text, place="markers.yaml"))
-    spaced = [
-        word for kinds in table.values() for key, words in kinds.items() if key not in {"zh", "ko"} for word in words
+    chosen = [
+        (key, word)
+        for kinds in table.values()
+        for key, words in kinds.items()
+        if key == language or language not in kinds
+        for word in words
     ]
-    dense = [word for kinds in table.values() for key in ("zh", "ko") for word in kinds[key]]
+    dense = [word for key, word in chosen if key in DENSE or " " in word]
+    spaced = [word for _, word in chosen if word not in dense]
     endings = tuple(sorted({word[1:] for word in spaced if word.startswith("*")}))
     return frozenset(word for word in spaced if not word.startswith("*")), endings, tuple(sorted(set(dense)))

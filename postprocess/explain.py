@@ -55,8 +55,9 @@ def explanation_text(found: Explanation) -> str:
     sample, talk = found.sample, found.talk
     own = found.opinions[0]
     seat = talk.seat(own.speaker)
+    where = f"{sample.culture}, {sample.country}, {sample.language}"
     lines = [
-        f"sample {sample.id}  ({sample.culture}, {sample.country}; stands for {sample.mass} opinion(s))",
+        f"sample {sample.id}  ({where}; stands for {sample.mass} opinion(s))",
         f"  {sample.text}",
         f"said by {seat.name} from {seat.culture.country_name} in talk {talk.id}, turn {own.turn}:",
         f"  {_marked(talk.turns[own.turn].text, own)}",

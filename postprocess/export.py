@@ -54,6 +54,7 @@ def sample_row(sample: Sample) -> dict[str, Any]:
         "culture": sample.culture,
         "country": sample.country,
         "question": sample.question,
+        "language": sample.language,
         "text": sample.text,
         "talk": sample.talk,
         "turn": sample.turn,

@@ -68,8 +68,8 @@ async def extract(model: LedgerChatModel, transcript: Transcript, turn: Turn) ->
     Raises:
         ModelError: When the endpoint gives no reply.
     """
-    sentences = split_sentences(turn.text)
     seat = transcript.seat(turn.speaker)
+    sentences = split_sentences(turn.text, language=seat.language)
     inputs = {
         "question": transcript.question.text["en"],
         "speaker": seat.name,
@@ -114,6 +114,7 @@ def _cut(
                 country=seat.culture.country,
                 question=transcript.question.id,
                 stance=seat.stance,
+                language=seat.language,
                 about=about[numbers[0]],
                 requests=(facts["key"],),
             )

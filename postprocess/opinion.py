@@ -39,6 +39,8 @@ class Opinion(Record):
     country: str
     question: str
     stance: Stance | None
+    language: str = "en"
+    """BCP 47 of what its speaker speaks."""
     about: About
     """Whose view the speaker gives: their own, that of others, or a general one."""
     verdict: Verdict | None = None

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
+from culturepark.personas.language import ENGLISH, primary
 from culturepark.personas.question import Question
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.postprocess.dedupe import dedupe
@@ -26,9 +27,10 @@ from culturepark.postprocess.verify import (
     survey_pairs,
 )
 from culturepark.protocols.turn import Turn
+from culturepark.runtime.console import note
 from culturepark.runtime.engine import run_bounded
 from culturepark.runtime.ledger import Ledger
-from culturepark.runtime.models.embedders import DEFAULT_EMBEDDER, Embedder
+from culturepark.runtime.models.embedders import DEFAULT_EMBEDDER, MULTILINGUAL, Embedder
 from culturepark.runtime.models.langchain_client import LedgerChatModel
 from culturepark.runtime.progress import Reporter
 from culturepark.runtime.record import Record
@@ -88,6 +90,7 @@ async def refine(
     reader = LedgerChatModel(ledger=ledger, purpose="extract", sampling=settings.reading)
     judge = LedgerChatModel(ledger=ledger, purpose="verify", sampling=JUDGE_SAMPLING)
     utterances = [(talk, turn) for talk in transcripts for turn in talk.turns if _is_read(talk, turn, settings)]
+    _note_foreign(transcripts, embedder)
     progress.start("utterances", total=len(utterances))
     read: dict[tuple[str, int], Read] = {}
 
@@ -132,6 +135,17 @@ def calibration_questions() -> list[Question]:
     """Questions whose scales make the calibration pairs: the seed questions with statements."""
     questions = load_survey("wvs7").questions.values()
     return [question for question in questions if question.split == "seed" and question.form == "statement"]
+
+
+def _note_foreign(transcripts: Sequence[Transcript], embedder: Embedder) -> None:
+    """Say that the default embedder reads English only, when there is something else to read."""
+    spoken = {seat.language for talk in transcripts for seat in talk.seats}
+    foreign = sorted(language for language in spoken if primary(language) != ENGLISH)
+    if foreign and embedder.name == DEFAULT_EMBEDDER:
+        note(
+            f"embedder {DEFAULT_EMBEDDER} reads English only, and people speak {', '.join(foreign)} here, so samples "
+            f"are merged wrongly or not at all: use --embedder {MULTILINGUAL} (pip install 'culturepark[multilingual]')"
+        )
 
 
 def _is_read(talk: Transcript, turn: Turn, settings: RefineSettings) -> bool:

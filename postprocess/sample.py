@@ -8,11 +8,10 @@ from culturepark.personas.culture import Culture
 from culturepark.personas.question import Question
 from culturepark.personas.stance import Stance
 from culturepark.postprocess.opinion import Opinion
+from culturepark.postprocess.rows import chat_row
 from culturepark.runtime.hashing import content_id
 from culturepark.runtime.record import Record
 from culturepark.runtime.request import Message
-
-PROMPT = "You answer as people in {country} do. Speak for yourself, in a sentence or two."
 
 
 class Sample(Record):
@@ -27,6 +26,8 @@ class Sample(Record):
     turn: int
     quote: str
     stance: Stance | None
+    language: str = "en"
+    """BCP 47 of the text and of the chat row."""
     opinions: tuple[str, ...]
     """Ids of the opinions it stands for, its own first."""
     mass: int = Field(ge=1)
@@ -48,16 +49,8 @@ def make_sample(opinion: Opinion, merged: tuple[str, ...], *, question: Question
         turn=opinion.turn,
         quote=opinion.quote,
         stance=opinion.stance,
+        language=opinion.language,
         opinions=(opinion.id, *merged),
         mass=1 + len(merged),
-        messages=(
-            Message(role="system", content=PROMPT.format(country=culture.country_name)),
-            Message(role="user", content=_ask(question)),
-            Message(role="assistant", content=opinion.text),
-        ),
+        messages=chat_row(opinion.text, question=question, culture=culture, language=opinion.language),
     )
-
-
-def _ask(question: Question) -> str:
-    text = question.text["en"]
-    return text if question.form == "question" else f"What do you think of this? {text}"

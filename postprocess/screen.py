@@ -1,12 +1,13 @@
 """Screening: what code can decide about an opinion is decided by code, before a judge is asked."""
 
+import unicodedata
 from collections.abc import Iterable
 
 from culturepark.postprocess.opinion import DropReason, Opinion
 from culturepark.protocols.turn import Flag, Turn
 
 SHORTEST = 12
-"""Characters that are letters or digits, below which a sentence cannot stand alone."""
+"""Letters, vowel signs and digits, below which a sentence cannot stand alone."""
 SHORTEST_DENSE = 5
 """The same for scripts that write a word in one or two characters."""
 UNFIT: frozenset[Flag] = frozenset({"role_break", "parrot", "repetition", "wrong_language"})
@@ -30,7 +31,8 @@ def _reason(opinion: Opinion, turn: Turn, seen: set[str]) -> DropReason | None:
         return "about_other"
     if opinion.text.rstrip("\"'”’»)]」』 ").endswith(("?", "？", "؟")):
         return "question"
-    letters = [char for char in opinion.text if char.isalnum()]
+    # Vowels of Bengali and of pointed Arabic are marks on letters, and count as the vowels of other scripts do.
+    letters = [char for char in opinion.text if unicodedata.category(char)[0] in "LMN"]
     dense = any(ord(char) >= 0x2E80 for char in letters)
     if len(letters) < (SHORTEST_DENSE if dense else SHORTEST):
         return "too_short"

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from culturepark.personas.language import serving
 from culturepark.personas.seat import Seat
 from culturepark.protocols.base import Scene
 from culturepark.runtime.errors import did_you_mean
@@ -51,7 +52,7 @@ def addressed(guidance: Guidance, speaker: Seat, scene: Scene, *, time: int = 0,
     """
     other = scene.other(speaker).name
     return worded(guidance[time % len(guidance)], speaker.language).format(
-        topic=scene.seed.topic,
+        topic=worded({FALLBACK: scene.seed.topic, **scene.seed.topics}, speaker.language),
         other=other,
         next=following.name if following and following.id != speaker.id else other,
         country=speaker.culture.country_name,
@@ -60,7 +61,7 @@ def addressed(guidance: Guidance, speaker: Seat, scene: Scene, *, time: int = 0,
 
 def worded(text: Mapping[str, str], language: str) -> str:
     """Choose the text for a language: its own, its base language's (`pt` for `pt-BR`), or the English one."""
-    return next(text[key] for key in (language, language.partition("-")[0], FALLBACK) if key in text)
+    return text[serving(language, text) or FALLBACK]
 
 
 def _check_placeholders(text: str) -> None:

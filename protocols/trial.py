@@ -6,10 +6,12 @@ from itertools import count, islice
 from typing import NamedTuple
 
 from culturepark.personas.casting import CastSettings, cast_talks
+from culturepark.personas.language import serving
 from culturepark.personas.question import Question
 from culturepark.personas.roster import load_roster
 from culturepark.personas.seat import Seat
 from culturepark.personas.surveys.survey import load_survey
+from culturepark.personas.talk_language import worded
 from culturepark.protocols.base import Asker, Cue, Scene, TurnProtocol
 from culturepark.protocols.cueing import next_cue
 from culturepark.protocols.turn import Ask, SpokenCue, Turn
@@ -119,8 +121,11 @@ def trial_casts() -> list[TrialCast]:
 
 def _seated(name: str, cast: dict[str, object], *, talk: int, language: str | None = None) -> TrialCast:
     settings = CastSettings.model_validate({"questions": [QUESTION], "talks": talk + 1, **cast})
-    found = cast_talks(settings, load_roster(), load_survey(settings.source), seed=0).talks[talk]
-    seats = found.seats
+    survey = load_survey(settings.source)
+    found = cast_talks(settings, load_roster(), survey, seed=0).talks[talk]
+    question, seats = found.question, found.seats
     if language is not None:
         seats = tuple(seat.model_copy(update={"language": language}) for seat in seats)
-    return TrialCast(name, seats, found.question)
+        if serving(language, survey.languages) is not None:
+            question, seats = worded(question, seats, survey)
+    return TrialCast(name, seats, question)

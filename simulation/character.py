@@ -5,6 +5,7 @@ model. Asked to write the *next line of a script* by a person who believes somet
 """
 
 from importlib.resources import files
+from typing import Literal
 
 from culturepark.personas.question import Question
 from culturepark.personas.seat import Seat
@@ -12,6 +13,7 @@ from culturepark.personas.stance import Stance
 from culturepark.runtime.hashing import sha256
 
 COMMON_FROM, MINORITY_BELOW = 0.5, 0.2
+Consensus = Literal["common", "usual", "minority", "other_country"]
 
 
 def character_sheet(seat: Seat, question: Question) -> str:
@@ -100,13 +102,19 @@ def _belief(seat: Seat, question: Question) -> str:
             "name": seat.persona.name,
             "country": seat.culture.country_name,
             "words": seat.stance.words,
-            "percent": max(1, round(100 * seat.stance.share)),
+            "percent": percent(seat.stance),
         }
-        lines += [_BELIEFS[key].format(**facts) for key in ("stance", _consensus(seat.stance, seat), "firm")]
+        lines += [_BELIEFS[key].format(**facts) for key in ("stance", consensus(seat.stance, seat), "firm")]
     return "\n".join(lines)
 
 
-def _consensus(stance: Stance, seat: Seat) -> str:
+def percent(stance: Stance) -> int:
+    """How many of 100 people of the country answer so; never none, since somebody did."""
+    return max(1, round(100 * stance.share))
+
+
+def consensus(stance: Stance, seat: Seat) -> Consensus:
+    """How common the answer is among the people the persona knows."""
     if stance.country != seat.culture.country:
         return "other_country"
     if stance.share >= COMMON_FROM:

@@ -1,10 +1,15 @@
 """Turn checks: what code can tell about an utterance without asking a model."""
 
 import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import cast
 
+from culturepark.personas.language import primary
 from culturepark.protocols.turn import Flag
+from culturepark.runtime.record import parse_yaml
+from culturepark.simulation.identify import is_in
 
 ROLE_BREAK = re.compile(
     r"\b(as an? (ai|artificial|language model|assistant)|i('m| am) (an? )?(ai|language model|chatbot|virtual assistant)"
@@ -19,12 +24,11 @@ NEAR_COPY = 0.4
 SHINGLE = (20, 8)
 """Length of a run in alphabetic scripts, and in those where a letter is a word or a syllable (Chinese, Korean)."""
 FIRST_SYLLABIC = "\u2e80"
-SCRIPTS = {"en": "LATIN", "de": "LATIN", "es": "LATIN", "pt": "LATIN", "tr": "LATIN", "ar": "ARABIC",
-           "bn": "BENGALI", "zh": "CJK", "ko": "HANGUL"}  # fmt: skip
-OWN_SCRIPT_FROM = 0.6
-CLOSERS = "\"'”’»)]」』"
+OPENING_QUOTES = '"“«„「『'
+ANY_QUOTES = '"“”«»„‟「」『』'
+CLOSING_QUOTES = '"”»“」』'
 # A full stop inside a number or after a title ends no sentence.
-SENTENCE_END = re.compile(r"(?:[!?…。！？؟۔।]|(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)\.(?!\d))[\"'”’»)\]」』]*")
+SENTENCE_END = re.compile(r"(?:[!?…。！？؟۔।]|(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!\bSt)(?<!\bMrs)\.(?!\d))[\"'”“’»)\]」』]*")
 
 
 def tidy(reply: str, *, name: str, others: Sequence[str]) -> str:
@@ -37,13 +41,13 @@ def tidy(reply: str, *, name: str, others: Sequence[str]) -> str:
     """
     text = reply.strip()
     for label in (name, *others):
-        text = re.sub(rf"^[\[(*]*\s*{re.escape(label)}\s*[\])*]*\s*:\s*[*]*\s*", "", text).strip("*")
+        text = re.sub(rf"^[\[(*]*\s*{re.escape(label)}\s*[\])*]*\s*[:：]\s*[*]*\s*", "", text).strip("*")
     for other in (*others, name):
-        text = re.split(rf"\n\s*[*\[]*{re.escape(other)}\s*[*\]]*\s*:", text, maxsplit=1)[0]
+        text = re.split(rf"\n\s*[*\[]*{re.escape(other)}\s*[*\]]*\s*[:：]", text, maxsplit=1)[0]
     text = re.split(r"\n\s*\[", text, maxsplit=1)[0].strip()
-    text = re.sub(r"^(\[[^\]]*\]|\([^)]*\))\s*(?=\w)", "", text)
-    if len(text) > 1 and text[0] in '"“«' and not any(mark in text[1:-1] for mark in '"“”«»'):
-        text = text[1:].rstrip('"”»').strip()
+    text = re.sub(r"^(\[[^\]]*\]|\([^)]*\)|（[^）]*）|【[^】]*】)\s*(?=\w)", "", text)
+    if len(text) > 1 and text[0] in OPENING_QUOTES and not any(mark in text[1:-1] for mark in ANY_QUOTES):
+        text = text[1:].rstrip(CLOSING_QUOTES).strip()
     if ends := list(SENTENCE_END.finditer(text)):
         text = text[: ends[-1].end()]
     return " ".join(text.split())
@@ -59,20 +63,20 @@ def flags(
         said: `(speaker, text)` of every earlier utterance.
         speaker: Who says this one: a copy of oneself is a repetition, of another a parrot.
         name: The speaker's display name.
-        language: BCP 47 of the talk; only the script is looked at.
+        language: BCP 47 of what this speaker speaks.
         cut: Whether the reply ran into the token limit.
     """
     if not any(char.isalnum() for char in text):
         return ("empty",)
     found: list[Flag] = []
-    if ROLE_BREAK.search(text) or re.search(rf"\b{re.escape(name)}\b", text):
+    if _breaks_role(text, language) or re.search(rf"\b{re.escape(name)}\b", text):
         # A character who speaks of herself by name has become the narrator.
         found.append("role_break")
     if any(who != speaker and copies(text, other) for who, other in said):
         found.append("parrot")
     if any(who == speaker and copies(text, other) for who, other in said):
         found.append("repetition")
-    if not _in_script(text, language):
+    if not is_in(text, language):
         found.append("wrong_language")
     if cut and not SENTENCE_END.search(text):
         found.append("truncated")
@@ -93,10 +97,16 @@ def _shingles(text: str) -> set[str]:
     return {letters[start : start + size] for start in range(len(letters) - size + 1)} if size else set()
 
 
-def _in_script(text: str, language: str) -> bool:
-    script = SCRIPTS.get(language.split("-", maxsplit=1)[0])
-    letters = [char for char in text if char.isalpha()]
-    if script is None or not letters:
+def _breaks_role(text: str, language: str) -> bool:
+    """English is looked for in every talk: models fall back on it to say that they are models."""
+    if ROLE_BREAK.search(text):
         return True
-    own = sum(unicodedata.name(char, "").startswith(script) for char in letters)
-    return own / len(letters) >= OWN_SCRIPT_FROM
+    # Lower case of the Turkish İ is an i with a dot of its own above it.
+    lower = text.casefold().replace("i\u0307", "i")
+    return any(phrase in lower for phrase in _role_breaks().get(primary(language), ()))
+
+
+@lru_cache(maxsize=1)
+def _role_breaks() -> Mapping[str, Sequence[str]]:
+    text = (files(__package__) / "role_breaks.yaml").read_text(encoding="utf-8")
+    return cast("Mapping[str, Sequence[str]]", parse_yaml(text, place="role_breaks.yaml"))

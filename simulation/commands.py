@@ -35,13 +35,14 @@ def list_transcripts(
             talk.question.id,
             talk.question.topic,
             talk.protocol.name,
+            talk.language,
             len(talk.turns),
             sum(bool(turn.flags) for turn in talk.turns),
             talk.status,
         )
         for talk in talks
     ]
-    print_table(("talk", "culture", "question", "topic", "protocol", "turns", "flagged", "status"), rows)
+    print_table(("talk", "culture", "question", "topic", "protocol", "language", "turns", "flagged", "status"), rows)
 
 
 @transcripts_app.command("show")
@@ -120,6 +121,7 @@ def _summary(talk: "Transcript") -> dict[str, object]:
         "question": talk.question.id,
         "cultures": [seat.culture.id for seat in talk.seats if seat.role == "delegate"],
         "protocol": talk.protocol.name,
+        "language": talk.language,
         "model": talk.model,
         "turns": len(talk.turns),
         "flagged": sum(bool(turn.flags) for turn in talk.turns),
@@ -130,13 +132,16 @@ def _summary(talk: "Transcript") -> dict[str, object]:
 
 
 def _text(talk: "Transcript", found: "Mapping[int, Sequence[Annotation]]", *, cues: bool) -> str:
+    from culturepark.personas.language import SEVERAL
     from culturepark.simulation.annotations import AGAINST_STANCE
 
-    lines = [f"talk {talk.id}  ({talk.question.id}, {talk.protocol.name}, {talk.status})", talk.question.text["en"]]
+    facts = ", ".join((talk.question.id, talk.protocol.name, talk.language, talk.status))
+    lines = [f"talk {talk.id}  ({facts})", *talk.question.text.values()]
     for seat in talk.seats:
         stance = seat.stance
         held = f"{stance.words} ({stance.standing})" if stance else "no stance"
-        lines.append(f"  {seat.name}, {seat.culture.country_name}: {held}")
+        speaks = f", speaks {seat.language}" if talk.language == SEVERAL else ""
+        lines.append(f"  {seat.name}, {seat.culture.country_name}{speaks}: {held}")
     for turn in talk.turns:
         if cues and turn.cue is not None:
             lines.append(f"    (moderator: {turn.cue.guidance})")

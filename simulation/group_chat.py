@@ -49,7 +49,7 @@ class Talk:
     """Questions the protocol put to a model while the coming turn was cued."""
 
 
-async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient, language: str) -> None:
+async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient) -> None:
     """Go on from `talk.turns` until the protocol ends the talk; every turn is handed to `on_turn` first.
 
     Raises:
@@ -60,7 +60,7 @@ async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient, language:
     if first is None:
         return  # killed between its last turn and its mark: nothing is left to say
     agents = [
-        PersonaAgent(seat, seats=talk.seats, question=talk.question, language=language, client=client, turns=talk.turns)
+        PersonaAgent(seat, seats=talk.seats, question=talk.question, client=client, turns=talk.turns)
         for seat in talk.seats
     ]
     team = _ProtocolGroupChat(agents, talk, first)

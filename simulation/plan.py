@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pydantic import Field, JsonValue
 
 from culturepark.personas.casting import CastSettings, CastTalk
+from culturepark.personas.language import SEVERAL
+from culturepark.personas.seat import Seat
 from culturepark.protocols.catalogue import LoadedProtocol
 from culturepark.runtime.hashing import content_id, sha256
 from culturepark.runtime.request import Sampling
-from culturepark.simulation.character import templates_sha256
+from culturepark.simulation.tongues import prompts_sha256
 from culturepark.simulation.transcript import ProtocolUsed, Transcript
 
 
@@ -33,19 +35,25 @@ def plan_talks(
     """
     shared = {
         "protocol": sha256([protocol.name, protocol.args, protocol.sha256]),
-        "templates": templates_sha256(),
         "model": model,
         "sampling": sha256(settings.sampling),
         "seed": str(seed),
-        "language": "en",
     }
     used = ProtocolUsed(name=protocol.name, args=protocol.args, sha256=protocol.sha256)
     return tuple(_plan(talk, shared, used, model=model) for talk in casting)
 
 
+def spoken_inputs(seats: Sequence[Seat]) -> dict[str, str]:
+    """The language of a talk, and the hash of the prompts in the languages its seats speak."""
+    languages = sorted({seat.language for seat in seats})
+    mixed = len(languages) > 1
+    return {"templates": prompts_sha256(seats, mixed=mixed), "language": SEVERAL if mixed else languages[0]}
+
+
 def _plan(talk: CastTalk, shared: dict[str, str], protocol: ProtocolUsed, *, model: str) -> Transcript:
     inputs = {
         **shared,
+        **spoken_inputs(talk.seats),
         "question": sha256(talk.question),
         "seats": sha256(list(talk.seats)),
         "replicate": str(talk.replicate),
@@ -53,7 +61,7 @@ def _plan(talk: CastTalk, shared: dict[str, str], protocol: ProtocolUsed, *, mod
     return Transcript(
         id=content_id("t", inputs),
         question=talk.question,
-        language=shared["language"],
+        language=inputs["language"],
         model=model,
         protocol=protocol,
         replicate=talk.replicate,

@@ -89,4 +89,4 @@ async def _hold(
         asker=asker,
     )
     client = LedgerChatCompletionClient(ledger, purpose="utterance", sampling=sampling, seed=seed)
-    await hold_talk(talk, client=client, language=transcript.language)
+    await hold_talk(talk, client=client)

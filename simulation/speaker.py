@@ -15,20 +15,13 @@ from culturepark.personas.seat import Seat
 from culturepark.protocols.turn import Flag, Turn
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
 from culturepark.runtime.request import Completed
-from culturepark.simulation.character import announced, character_sheet, next_line, said
+from culturepark.simulation.character import said
 from culturepark.simulation.checks import flags, tidy
+from culturepark.simulation.tongues import announced, character_sheet, next_line
 
 MODERATOR = "moderator"
 FAILED = "failed"
 """Metadata of the message an agent sends when it could not speak; see `PersonaAgent.failure`."""
-AGAIN: dict[Flag, str] = {
-    "empty": "Write one or two sentences.",
-    "role_break": "Write as the character, a person; say nothing about yourself as a writer or a program.",
-    "parrot": "Do not copy what somebody else said; say something new in other words.",
-    "repetition": "Do not repeat yourself; bring up something new.",
-    "wrong_language": "Write in the language of the talk.",
-    "truncated": "Write one short, whole sentence.",
-}
 
 
 class Spoken(NamedTuple):
@@ -53,7 +46,6 @@ class PersonaAgent(BaseChatAgent):
         *,
         seats: Sequence[Seat],
         question: Question,
-        language: str,
         client: LedgerChatCompletionClient,
         turns: Sequence[Turn] = (),
     ) -> None:
@@ -61,9 +53,9 @@ class PersonaAgent(BaseChatAgent):
         super().__init__(seat.id, f"{seat.name} from {seat.culture.country_name}")
         self._seat = seat
         self._names = {other.id: other.name for other in seats}
-        self._language = language
+        self._mixed = len({other.language for other in seats}) > 1
         self._client = client
-        self._sheet = SystemMessage(content=character_sheet(seat, question))
+        self._sheet = SystemMessage(content=character_sheet(seat, question, mixed=self._mixed))
         self._context = UnboundedChatCompletionContext(initial_messages=self._remember(turns))
         self._said = [(turn.speaker, turn.text) for turn in turns]
         self._whisper: str | None = None
@@ -115,21 +107,23 @@ class PersonaAgent(BaseChatAgent):
     async def _speak(self) -> Spoken:
         """Ask; if the turn checks object, ask once more, naming the fault, and keep the better of the two."""
         memory = [self._sheet, *await self._context.get_messages()]
-        first = await self._draw(memory, draw=0, again="")
+        first = await self._draw(memory, draw=0)
         if not first.flags:
             return first
-        second = await self._draw(memory, draw=1, again=" ".join(AGAIN[flag] for flag in first.flags))
+        second = await self._draw(memory, draw=1, faults=first.flags)
         better = second if len(second.flags) < len(first.flags) else first
         return better._replace(draws=2)
 
-    async def _draw(self, memory: Sequence[LLMMessage], *, draw: int, again: str) -> Spoken:
-        request = UserMessage(content=next_line(self._seat, guidance=self._whisper, again=again), source=MODERATOR)
+    async def _draw(self, memory: Sequence[LLMMessage], *, draw: int, faults: Sequence[Flag] = ()) -> Spoken:
+        seat = self._seat
+        line = next_line(seat, guidance=self._whisper, faults=faults, mixed=self._mixed)
+        request = UserMessage(content=line, source=MODERATOR)
         others = [name for seat, name in self._names.items() if seat != self.name]
         completed = await self._client.complete([*memory, request], draw=draw, stop=("\n",))
         reply = completed.reply
         cut = reply.finish_reason == "length"
-        text = tidy(reply.text, name=self._seat.name, others=others)
-        found = flags(text, said=self._said, speaker=self.name, name=self._seat.name, language=self._language, cut=cut)
+        text = tidy(reply.text, name=seat.name, others=others)
+        found = flags(text, said=self._said, speaker=self.name, name=seat.name, language=seat.language, cut=cut)
         return Spoken(text, completed, found, draws=1)
 
     async def _hear(self, message: BaseChatMessage) -> None:
@@ -139,7 +133,10 @@ class PersonaAgent(BaseChatAgent):
         elif message.metadata["private"] == "yes":
             self._whisper = text
         else:
-            await self._context.add_message(UserMessage(content=announced(text), source=MODERATOR))
+            await self._context.add_message(self._announced(text))
+
+    def _announced(self, guidance: str) -> UserMessage:
+        return UserMessage(content=announced(guidance, language=self._seat.language), source=MODERATOR)
 
     async def _note(self, speaker: str, text: str) -> None:
         await self._context.add_message(UserMessage(content=said(self._names[speaker], text), source=speaker))
@@ -150,6 +147,6 @@ class PersonaAgent(BaseChatAgent):
         memory: list[LLMMessage] = []
         for turn in turns:
             if turn.cue is not None and not turn.cue.private:
-                memory.append(UserMessage(content=announced(turn.cue.guidance), source=MODERATOR))
+                memory.append(self._announced(turn.cue.guidance))
             memory.append(UserMessage(content=said(self._names[turn.speaker], turn.text), source=turn.speaker))
         return memory

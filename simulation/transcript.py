@@ -27,6 +27,7 @@ class Transcript(Record):
     id: str
     question: Question
     language: str
+    """BCP 47; `mul` when not all seats speak the same, see `Seat.language`."""
     model: str
     """Model identity: `provider:name`, or the name and weights' sha256 of a built-in model; never a URL."""
     protocol: ProtocolUsed

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from culturepark.personas.surveys.groups import GROUPS, MINIMUM, Cell, groups_of, write_groups
 from culturepark.personas.surveys.survey import COUNTS, QUESTIONS, Counted
+from culturepark.personas.surveys.wordings import LANGUAGES
 from culturepark.personas.surveys.wvs_file import read_wvs, wvs_questions
 from culturepark.runtime.errors import CultureParkError
 
@@ -92,8 +93,9 @@ def write_survey(imported: Imported, folder: Path) -> None:
     Countries that are not in the file are answered for by the shipped survey, so an imported country can meet them.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with as_file(files(__package__) / "wvs7" / QUESTIONS) as shipped:
-        shutil.copyfile(shipped, folder / QUESTIONS)
+    with as_file(files(__package__) / "wvs7") as shipped:
+        shutil.copyfile(shipped / QUESTIONS, folder / QUESTIONS)
+        shutil.copytree(shipped / LANGUAGES, folder / LANGUAGES, dirs_exist_ok=True)
     text = (folder / QUESTIONS).read_text(encoding="utf-8")
     counted = f"  counted: {imported.counted}\n  others_from: wvs7\n"
     (folder / QUESTIONS).write_text(text.replace("  counted: respondents\n", counted, 1), encoding="utf-8")

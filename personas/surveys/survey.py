@@ -15,8 +15,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from culturepark.personas.language import serving
 from culturepark.personas.question import Question, Scale, Split
 from culturepark.personas.surveys.groups import GROUPS, Attribute, Cell, Cells, attributes_in, group_name, read_groups
+from culturepark.personas.surveys.wordings import Asked, Wording, Wordings
 from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.record import Record, build, parse_yaml
 
@@ -143,13 +145,16 @@ class Survey:
         info: SurveyInfo,
         questions: Mapping[str, Question],
         counts: Mapping[tuple[str, str], Distribution],
+        *,
         groups: Callable[[], Cells],
+        wordings: Wordings,
     ) -> None:
         """`counts` is keyed by question id and country; `groups` reads the counts of groups when they are asked for."""
         self.info = info
         self.questions = questions
         self._counts = counts
         self._read_groups = groups
+        self._wordings = wordings
 
     @property
     def countries(self) -> tuple[str, ...]:
@@ -162,6 +167,26 @@ class Survey:
             if key in self.questions:
                 return self.questions[key]
         raise unknown("question", question, self.questions)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Tags of the languages, besides English, in which every question can be asked, sorted."""
+        return self._wordings.languages
+
+    def wording(self, question: str, language: str) -> Wording:
+        """A question in another language than English; `pt-BR` is served by `pt` where there is nothing nearer.
+
+        Raises:
+            CultureParkError: When the survey is not in that language, or its file is not whole.
+        """
+        found = serving(language, self.languages)
+        if found is None:
+            have = ", ".join(("en", *self.languages))
+            raise CultureParkError(
+                f"question {question} has no wording in {language!r} (the survey is in: {have}); "
+                f"write languages/{language}.yaml beside its questions.yaml, or ask in English"
+            )
+        return self._wordings.read(found)[question.removeprefix(f"{self.info.name}:")]
 
     def distribution(self, question: str, country: str) -> Distribution | None:
         """How a country answered a seed question; None when it was not asked.
@@ -223,7 +248,17 @@ def load_survey(name: str) -> Survey:
         own = {country for _, country in counts}
         others = load_survey(entry.survey.others_from)._counts
         counts |= {cell: answers for cell, answers in others.items() if cell[1] not in own and cell[0] in questions}
-    return Survey(entry.survey, questions, counts, partial(read_groups, folder / GROUPS, place=f"{name}/{GROUPS}"))
+    groups = partial(read_groups, folder / GROUPS, place=f"{name}/{GROUPS}")
+    return Survey(entry.survey, questions, counts, groups=groups, wordings=Wordings(folder, name, _asked(entry)))
+
+
+def _asked(entry: SurveyFile) -> list[Asked]:
+    """What each other language has to have words for."""
+    return [
+        Asked(item.id, battery.scale, entry.scales[battery.scale].codes, frozenset(entry.scales[battery.scale].labels))
+        for battery in entry.batteries
+        for item in battery.questions
+    ]
 
 
 def _questions(entry: SurveyFile, *, place: str) -> dict[str, Question]:

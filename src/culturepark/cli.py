@@ -53,6 +53,10 @@ Respondents = Annotated[
 ]
 GroundBy = Annotated[str | None, typer.Option(help="Draw stances from people alike: comma-separated sex, age, education.")]
 Pair = Annotated[str | None, typer.Option(help="natural, conflict or agree.")]
+TalkLanguage = Annotated[
+    str | None,
+    typer.Option(help="en, native (all speak the delegate's language) or mixed (everybody speaks their own)."),
+]
 Limit = Annotated[int | None, typer.Option(help="Talks in all.")]
 Judge = Annotated[str | None, typer.Option("--judge-model", help="Who verifies; the talking model by default.")]
 Embedder = Annotated[str | None, typer.Option(help="all-minilm-l6-v2, multilingual-e5-small, a hub id or a folder.")]
@@ -95,6 +99,7 @@ def run_command(
     respondents: Respondents = None,
     ground_by: GroundBy = None,
     pair: Pair = None,
+    talk_language: TalkLanguage = None,
     limit: Limit = None,
     judge_model: Judge = None,
     embedder: Embedder = None,
@@ -129,6 +134,7 @@ def simulate(
     respondents: Respondents = None,
     ground_by: GroundBy = None,
     pair: Pair = None,
+    talk_language: TalkLanguage = None,
     limit: Limit = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -175,6 +181,7 @@ def estimate(
     stance: Stance = None,
     respondents: Respondents = None,
     ground_by: GroundBy = None,
+    talk_language: TalkLanguage = None,
     limit: Limit = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -232,6 +239,7 @@ def _study(path: Path | None, **options: Any) -> "Study":
             "respondents": options.get("respondents"),
             "ground_by": listed("ground_by"),
             "pair": options.get("pair"),
+            "talk_language": options.get("talk_language"),
             "talks": options.get("limit"),
             "concurrency": options.get("concurrency"),
         },

@@ -34,6 +34,23 @@ def test_sentences(text: str, expected: list[str]) -> None:
     assert [sentence.text for sentence in split_sentences(text)] == expected
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("de", "Am 3. Oktober feiern wir. Alle kommen.", ["Am 3. Oktober feiern wir.", "Alle kommen."]),
+        ("de", "Ich esse z. B. Brot. Gern.", ["Ich esse z. B. Brot.", "Gern."]),
+        ("de", "Er sagte: „Familie zuerst.“ Das stimmt.", ["Er sagte: „Familie zuerst.“", "Das stimmt."]),
+        ("tr", "Kızım 3. sınıfta. Çok çalışıyor.", ["Kızım 3. sınıfta.", "Çok çalışıyor."]),
+        ("en", "I have 3. You have 4.", ["I have 3.", "You have 4."]),
+        ("es", "La Sra. Gómez trabaja. ¡Qué bien!", ["La Sra. Gómez trabaja.", "¡Qué bien!"]),
+        ("pt-BR", "O Sr. João dirige. Gosto dele.", ["O Sr. João dirige.", "Gosto dele."]),
+        ("ko", "나는 차를 좋아한다. 너는?", ["나는 차를 좋아한다.", "너는?"]),
+    ],
+)
+def test_full_stops_that_end_nothing(language: str, text: str, expected: list[str]) -> None:
+    assert [sentence.text for sentence in split_sentences(text, language=language)] == expected
+
+
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=300))
 def test_sentences_are_disjoint_in_order_and_cover_everything(text: str) -> None:
     found = split_sentences(text)
@@ -74,6 +91,9 @@ def opinion(
         pytest.param("My view is simple: parents first.", "own", (), None, id="colon"),
         pytest.param("أمي تعمل \u200fمنذ سنوات.", "own", (), None, id="right-to-left-mark"),
         pytest.param("父母最重要。", "own", (), None, id="five-chinese-characters"),
+        pytest.param("মা ভালোবেসে চাকরি করে।", "own", (), None, id="short-bengali-counts-its-vowel-signs"),
+        pytest.param("家人第一。", "own", (), "too_short", id="four-chinese-characters"),
+        pytest.param("你怎么看这件事？", "own", (), "question", id="chinese-question"),
         pytest.param("They think work comes first.", "other", (), "about_other", id="about-others"),
         pytest.param("What do you think of that?", "own", (), "question", id="question"),
         pytest.param("هل تحب الشاي كل يوم؟", "own", (), "question", id="arabic-question"),
@@ -100,21 +120,35 @@ def test_the_same_words_count_once_a_talk() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("language", "one", "other", "same"),
     [
-        ("I work.", "I do not work.", False),
-        ("I work.", "I don't work.", False),
-        ("All women work.", "Some women work.", False),
-        ("I have 2 sons.", "I have 3 sons.", False),
-        ("I work at home.", "At home I work.", True),
-        ("Çalışmıyorum, değil mi.", "Çalışıyorum.", False),
-        ("我不工作。", "我工作。", False),
-        ("나는 일하지 않는다.", "나는 일한다.", False),
-        ("Ich arbeite nicht.", "Ich arbeite.", False),
+        ("en", "I work.", "I do not work.", False),
+        ("en", "I work.", "I don't work.", False),
+        ("en", "All women work.", "Some women work.", False),
+        ("en", "I have 2 sons.", "I have 3 sons.", False),
+        ("en", "I work at home.", "At home I work.", True),
+        ("en", "She likes her job.", "She likes the job.", True),
+        ("tr", "Her kadın çalışır.", "Kadın çalışır.", False),
+        ("tr", "Çalışmıyorum.", "Çalışıyorum.", False),
+        ("tr", "Bunu istemem.", "Bunu isterim.", False),
+        ("zh", "我不工作。", "我工作。", False),
+        ("ko", "나는 일하지 않는다.", "나는 일한다.", False),
+        ("de", "Ich arbeite nicht.", "Ich arbeite.", False),
+        ("de", "Ich arbeite zu Hause.", "Zu Hause arbeite ich.", True),
+        ("es", "No trabajo.", "Trabajo.", False),
+        ("es", "Trabajo a veces.", "Trabajo.", False),
+        ("pt-BR", "Não trabalho.", "Trabalho.", False),
+        ("pt-BR", "Trabalho no Brasil.", "Trabalho aqui.", True),
+        ("ar", "لا أعمل.", "أعمل.", False),
+        ("ar", "ولا أعمل أبداً.", "وأعمل.", False),
+        ("bn", "আমি কাজ করি না।", "আমি কাজ করি।", False),
+        ("bn", "এটা ঠিক নয়।", "এটা ঠিক।", False),
+        ("bn", "সব নারী কাজ করে।", "নারী কাজ করে।", False),
+        ("el", "I do not work.", "I work.", False),
     ],
 )
-def test_words_that_change_the_meaning(one: str, other: str, same: bool) -> None:
-    assert (marks(one) == marks(other)) == same
+def test_words_that_change_the_meaning(language: str, one: str, other: str, same: bool) -> None:
+    assert (marks(one, language) == marks(other, language)) == same
 
 
 def merge(opinions: list[Opinion], cosines: list[float], *, entailed: bool = False) -> list[str | None]:
@@ -134,6 +168,7 @@ def test_merge_rule() -> None:
     assert merge([first, opinion("Parents go first here", side="above")], [0.95]) == [None, None]
     assert merge([first, opinion("Parents never come first")], [0.99]) == [None, None]
     assert merge([first, opinion("Parents go first here", culture="korean")], [0.99]) == [None, None]
+    assert merge([first, opinion("Parents go first here", language="tr")], [0.99]) == [None, None]
     assert merge([first, opinion("Parents go first here", question="wvs7:Q28")], [0.99]) == [None, None]
     assert merge([first, opinion("Parents go first here", question="wvs7:Q28")], [0.99], entailed=True) == [
         None,

@@ -238,8 +238,8 @@ def test_guidance_is_shipped_in_nine_languages_and_marked_unreviewed() -> None:
 @pytest.mark.parametrize(
     ("language", "said"),
     [
-        ("de", "Sag, was du über „making one's parents proud“ denkst und warum."),
-        ("pt-BR", "Diga o que você pensa sobre “making one's parents proud” e por quê."),
+        ("de", "Sag, was du über „die Eltern stolz machen“ denkst und warum."),
+        ("pt-BR", "Diga o que você pensa sobre “dar orgulho aos pais” e por quê."),
         ("el", "Say what you think about making one's parents proud, and why."),
     ],
 )
