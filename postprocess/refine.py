@@ -197,7 +197,7 @@ def _samples(opinions: Sequence[Opinion], transcripts: Sequence[Transcript]) -> 
         make_sample(
             opinion,
             tuple(merged.get(opinion.id, ())),
-            question=talks[opinion.talk].question,
+            question=talks[opinion.talk].seed,
             culture=talks[opinion.talk].seat(opinion.speaker).culture,
         )
         for opinion in opinions

@@ -142,7 +142,7 @@ def refine(
     as_json: JsonFlag = False,
 ) -> None:
     """Distil a run's talks again: extract opinions, verify them against the stance, merge what says the same."""
-    from culturepark.study import SAVED
+    from culturepark.simulation.saved import SAVED
 
     settings = _settings(locals())
     study = _study(run / SAVED, **settings)

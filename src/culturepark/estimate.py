@@ -81,7 +81,7 @@ async def _walk(transcript: Transcript, protocol: TurnProtocol, words: str) -> l
     talk = Talk(
         id=transcript.id,
         root=transcript.id,
-        question=transcript.question,
+        question=transcript.seed,
         seats=transcript.seats,
         protocol=protocol,
         on_turn=nothing,
@@ -97,5 +97,5 @@ async def _walk(transcript: Transcript, protocol: TurnProtocol, words: str) -> l
 
 def _prompt_tokens(transcript: Transcript, turn: Turn, words: str) -> int:
     seat: Seat = transcript.seat(turn.speaker)
-    sheet = len(character_sheet(seat, transcript.question)) + len(next_line(seat)) + 100
+    sheet = len(character_sheet(seat, transcript.seed)) + len(next_line(seat)) + 100
     return int((sheet + turn.index * (len(words) + 10)) / CHARS_PER_TOKEN)

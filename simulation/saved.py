@@ -1,0 +1,69 @@
+"""What a run's `study.yaml` says about its talks: enough to make them again, or to go on from them."""
+
+from pathlib import Path
+
+from pydantic import ConfigDict
+
+from culturepark.runtime.budget import BudgetSettings
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.ledger import LimitSettings
+from culturepark.runtime.models.spec import ModelSpec, parse_model
+from culturepark.runtime.record import Record, build, read_yaml
+from culturepark.simulation.plan import SimulateSettings
+
+SAVED = "study.yaml"
+
+
+class SavedStudy(Record):
+    """A resolved study as its run keeps it, later stages left out. Nothing has a default: all is spelled out there."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    model: str
+    base_url: str | None
+    seed: int
+    persona_folders: tuple[str, ...]
+    simulate: SimulateSettings
+    budget: BudgetSettings
+    limits: LimitSettings
+
+
+def load_saved(run: Path) -> SavedStudy:
+    """Read the study that a run folder keeps.
+
+    Raises:
+        CultureParkError: When there is none, as in a folder of imported talks only.
+    """
+    path = run / SAVED
+    if not path.exists():
+        raise CultureParkError(
+            f"{path}: there is no such file, so nothing says how talks are held here; "
+            f"`culturepark simulate STUDY.yaml --run {run}` makes it"
+        )
+    return build(SavedStudy, read_yaml(path), place=str(path))
+
+
+def model_to_ask(
+    study: SavedStudy, identity: str, *, model: str | None, base_url: str | None
+) -> tuple[ModelSpec, str | None]:
+    """The model and the address for going on with a talk: what is asked for, else the model of the talk.
+
+    Args:
+        study: The run's study: its address serves any `openai:` model unless another is given.
+        identity: Of the model that talked.
+        model: As after `--model`; None for the one that talked.
+        base_url: None for the study's.
+
+    Raises:
+        CultureParkError: When the talk's model cannot be named from its identity.
+    """
+    own = parse_model(study.model)
+    if model is not None:
+        spec = parse_model(model)
+    elif own.identity == identity:
+        spec = own
+    elif identity.startswith(("openai:", "builtin:")):
+        spec = parse_model(identity.partition("@")[0])
+    else:
+        raise CultureParkError(f"the talk's model is {identity!r}, and the run's study has another; say --model")
+    return spec, base_url or (study.base_url if spec.kind == "openai" else None)
