@@ -111,16 +111,27 @@ def diff_talks(a: Transcript, b: Transcript, *, found_a: Found | None = None, fo
 def compare_words(a: str, b: str) -> tuple[Piece, ...]:
     """Split two texts into what both have and what only one has, word by word; for Chinese, character by character."""
     one, other = WORD.findall(a), WORD.findall(b)
+    codes = difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
     pieces: list[Piece] = []
-    for op, start_a, end_a, start_b, end_b in difflib.SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
-        if op == "equal":
-            pieces.append(Piece(op="both", text="".join(one[start_a:end_a])))
-            continue
-        if start_a < end_a:
-            pieces.append(Piece(op="a", text="".join(one[start_a:end_a])))
-        if start_b < end_b:
-            pieces.append(Piece(op="b", text="".join(other[start_b:end_b])))
-    return tuple(pieces)
+    only_a = only_b = ""
+    for number, (op, start_a, end_a, start_b, end_b) in enumerate(codes):
+        text_a, text_b = "".join(one[start_a:end_a]), "".join(other[start_b:end_b])
+        # A space between two changed words is part of the change, or phrases would fall into single words.
+        if op == "equal" and not (text_a.isspace() and 0 < number < len(codes) - 1):
+            pieces += [*_changed(only_a, only_b), Piece(op="both", text=text_a)]
+            only_a = only_b = ""
+        else:
+            only_a, only_b = only_a + text_a, only_b + text_b
+    return (*pieces, *_changed(only_a, only_b))
+
+
+def _changed(a: str, b: str) -> list[Piece]:
+    found: list[Piece] = []
+    if a:
+        found.append(Piece(op="a", text=a))
+    if b:
+        found.append(Piece(op="b", text=b))
+    return found
 
 
 def _aligned(a: Transcript, b: Transcript) -> list[tuple[Turn | None, Turn | None]]:

@@ -12,8 +12,10 @@ body { color: #1c1c1c; background: #fff }
 h1 { font-size: 1.3rem } table { border-collapse: collapse; width: 100% }
 th, td { text-align: start; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #ddd }
 td.number { color: #666; white-space: nowrap } td.speaker { white-space: nowrap; font-weight: 600 }
-del { background: #ffe0e0; color: #8b0000 } ins { background: #dff5df; color: #0b5a0b; text-decoration: none }
-.cue, .found { color: #595959; font-size: .9rem } details { margin: 1rem 0 } summary { cursor: pointer }
+del { background: #ffe0e0; color: #8b0000; text-decoration-thickness: 1px } ins { background: #dff5df; color: #0b5a0b; text-decoration: none }
+.cue, .found { color: #595959; font-size: .9rem }
+.facts { table-layout: fixed } .facts th:first-child { width: 6rem }
+details { margin: 1rem 0 } summary { cursor: pointer }
 """.strip()
 
 
@@ -26,20 +28,21 @@ def diff_html(diff: TalkDiff) -> str:
     )
     rows = [f"<tr><th>{name}</th><td>{_cell(one)}</td><td>{_cell(other)}</td></tr>" for name, one, other in facts]
     for seat in diff.seats:
-        held = f'<td dir="auto">{_pieces(seat.stance)}</td>'
+        held = f'<td colspan="2" dir="auto">{_pieces(seat.stance)}</td>'
         rows.append(
-            f"<tr><th>seat</th><td>{_cell(seat.a)}</td><td>{_cell(seat.b)}</td></tr><tr><th>holds</th>{held}<td></td></tr>"
+            f"<tr><th>seat</th><td>{_cell(seat.a)}</td><td>{_cell(seat.b)}</td></tr><tr><th>holds</th>{held}</tr>"
         )
     shared = "".join(_row(pair) for pair in diff.pairs[: diff.shared])
-    folded = f"<details><summary>The first {diff.shared} turns are the same</summary><table>{shared}</table></details>"
+    said = "turn is" if diff.shared == 1 else f"{diff.shared} turns are"
+    folded = f"<details><summary>The first {said} the same</summary><table>{shared}</table></details>"
     own = "".join(_row(pair) for pair in diff.pairs[diff.shared :])
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{escape(diff.a)} and {escape(diff.b)}</title><style>{STYLE}</style></head><body>"
-        f"<h1><del>{escape(diff.a)}</del> and <ins>{escape(diff.b)}</ins></h1>"
-        f"<table><tr><th></th><th>a</th><th>b</th></tr>{''.join(rows)}</table>"
+        f"<h1>{escape(diff.a)} and {escape(diff.b)}</h1>"
+        f'<table class="facts"><tr><th></th><th><del>a</del></th><th><ins>b</ins></th></tr>{"".join(rows)}</table>'
         f"{folded if diff.shared else ''}<table>{own}</table>"
         f"{'' if own else '<p>No turn differs.</p>'}</body></html>\n"
     )

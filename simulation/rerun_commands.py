@@ -70,7 +70,7 @@ def verify_talks(
         selection = Selection(culture, question, protocol, status, limit)
         chosen = [find_transcript(store, talk)] if talk is not None else selection.of(load_transcripts(store))
         if live:
-            moved = asyncio.run(_ask_again(store, chosen, load_saved(run), model=model, base_url=base_url))
+            moved = asyncio.run(_ask_again(store, chosen, load_saved(run, model=model), model=model, base_url=base_url))
         else:
             found = asyncio.run(_verify(store, chosen, run))
     finally:
@@ -114,7 +114,7 @@ def fork_talk(
     from culturepark.simulation.saved import load_saved
     from culturepark.simulation.talks import find_transcript, load_transcripts
 
-    study = load_saved(run)
+    study = load_saved(run, model=model)
     with only_writer(run):
         store = open_store(run, create=False)
         try:
@@ -193,7 +193,8 @@ async def _verify(store: "Store", talks: "Sequence[Transcript]", run: Path) -> "
     from culturepark.simulation.verify import is_in_ledger, unverifiable, verify
 
     held = {talk.id for talk in talks if is_in_ledger(store, talk)}
-    today = Today(load_saved(run)) if held else None
+    model = next((talk.model for talk in talks if talk.id in held), None)
+    today = Today(load_saved(run, model=model)) if held else None
     return [
         await verify(store, talk, today) if today is not None and talk.id in held else unverifiable(talk)
         for talk in talks
@@ -291,14 +292,16 @@ def _report(found: "Sequence[Verification]") -> None:
             say(f"talk {one.talk}: not in this run's ledger, left out")
             continue
         if one.divergence is None:
-            say(f"talk {one.talk}: holds, {one.turns} turns")
+            spite = ", though some of its inputs changed" if one.causes else ""
+            say(f"talk {one.talk}: holds, {one.turns} turns{spite}")
         else:
             place = one.divergence
             say(f"talk {one.talk}: diverges at turn {place.turn}: {place.what}")
             for line in place.diff:
                 say(f"    {line}")
         for cause in one.causes:
-            say(f"  changed: {cause.kind}: {cause.field}: {cause.was!r} -> {cause.now!r}")
+            field = "" if cause.field == cause.kind else f" {cause.field}"
+            say(f"  changed {cause.kind}:{field} {cause.was!r} -> {cause.now!r}")
     if len(found) != 1:
         counts = {state: sum(one.status == state for one in found) for state in ("holds", "diverged", "unverifiable")}
         say(", ".join(f"{count} {state}" for state, count in counts.items()))

@@ -15,7 +15,7 @@ SAVED = "study.yaml"
 
 
 class SavedStudy(Record):
-    """A resolved study as its run keeps it, later stages left out. Nothing has a default: all is spelled out there."""
+    """A resolved study as its run keeps it, later stages left out. Nothing has a default: all is spelled out."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -28,17 +28,26 @@ class SavedStudy(Record):
     limits: LimitSettings
 
 
-def load_saved(run: Path) -> SavedStudy:
-    """Read the study that a run folder keeps.
+def load_saved(run: Path, *, model: str | None = None) -> SavedStudy:
+    """Read the study that a run folder keeps; a folder of imported talks has none, and `model` then says who talks.
 
     Raises:
-        CultureParkError: When there is none, as in a folder of imported talks only.
+        CultureParkError: When there is neither.
     """
     path = run / SAVED
     if not path.exists():
-        raise CultureParkError(
-            f"{path}: there is no such file, so nothing says how talks are held here; "
-            f"`culturepark simulate STUDY.yaml --run {run}` makes it"
+        if model is None:
+            raise CultureParkError(
+                f"{path}: there is no such file, so nothing says which model talks here; add --model"
+            )
+        return SavedStudy(
+            model=model,
+            base_url=None,
+            seed=0,
+            persona_folders=(),
+            simulate=SimulateSettings(),
+            budget=BudgetSettings(),
+            limits=LimitSettings(),
         )
     return build(SavedStudy, read_yaml(path), place=str(path))
 

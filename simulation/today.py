@@ -16,6 +16,7 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.request import Sampling
+from culturepark.simulation.imports import IMPORTED
 from culturepark.simulation.plan import plan_talks, protocol_used, shared_inputs
 from culturepark.simulation.saved import SavedStudy
 from culturepark.simulation.transcript import Transcript
@@ -54,11 +55,13 @@ class Today:
         question, cultures and number; one that is not planned any more is rebuilt from today's files all the same.
         """
         root = next((talk for talk in line if talk.id == recorded.root), recorded)
-        planned = self._planned.get(_place(root)) if root.parent is None else None
+        planned = None
+        if root.parent is None and root.protocol.name != IMPORTED:
+            planned = self._planned.get(_place(root))
         seats = tuple(
             planned.seats[place]
             if planned and (recorded.parent is None or planned.seats[place].id == seat.id)
-            else self._seat(recorded, seat)
+            else self._seat(recorded, seat, root)
             for place, seat in enumerate(recorded.seats)
         )
         question = planned.question if planned else self._question(recorded)
@@ -93,7 +96,9 @@ class Today:
         seed = recorded.seed
         return self._survey.questions.get(seed.id, seed)
 
-    def _seat(self, recorded: Transcript, seat: Seat) -> Seat:
+    def _seat(self, recorded: Transcript, seat: Seat, root: Transcript) -> Seat:
+        if seat.id not in self._roster.personas and root.protocol.name == IMPORTED:
+            return seat  # known from the import alone
         if seat.id not in self._roster.personas:
             raise CultureParkError(
                 f"talk {recorded.id}: nobody is named {seat.id!r} any more; name the folder in `persona_folders`"

@@ -22,8 +22,9 @@ from culturepark.simulation.transcript import Transcript
 
 CONTEXT_LINES = 1
 CUED: tuple[CauseKind, ...] = ("protocol", "persona", "question")
-TOLD: tuple[CauseKind, ...] = ("persona", "stance", "question", "culture", "language", "templates")
-ASKED: tuple[CauseKind, ...] = ("protocol", "stance", "question", "language", "persona", "templates")
+# A seed deals the stances anew, so it stands before them.
+TOLD: tuple[CauseKind, ...] = ("persona", "seed", "stance", "question", "culture", "language", "templates")
+ASKED: tuple[CauseKind, ...] = ("protocol", "seed", "stance", "question", "language", "persona", "templates")
 DRAWN: tuple[CauseKind, ...] = ("sampling", "model")
 CHECKED: tuple[CauseKind, ...] = ("language", "persona", "code")
 
