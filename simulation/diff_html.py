@@ -12,7 +12,8 @@ body { color: #1c1c1c; background: #fff }
 h1 { font-size: 1.3rem } table { border-collapse: collapse; width: 100% }
 th, td { text-align: start; vertical-align: top; padding: .4rem .6rem; border-bottom: 1px solid #ddd }
 td.number { color: #666; white-space: nowrap } td.speaker { white-space: nowrap; font-weight: 600 }
-del { background: #ffe0e0; color: #8b0000; text-decoration-thickness: 1px } ins { background: #dff5df; color: #0b5a0b; text-decoration: none }
+del { background: #ffe0e0; color: #8b0000; text-decoration-thickness: 1px }
+ins { background: #dff5df; color: #0b5a0b; text-decoration: none }
 .cue, .found { color: #595959; font-size: .9rem }
 .facts { table-layout: fixed } .facts th:first-child { width: 6rem }
 details { margin: 1rem 0 } summary { cursor: pointer }
