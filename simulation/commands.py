@@ -129,7 +129,11 @@ def replay(
 
     if step and terminal:
         note("enter: next turn   q: end")
-    play(found, cues=cues, show=_styled if terminal else _plain_line, wait=wait, ask=next_or_quit if step else None)
+    show = _styled if terminal else _plain_line
+    try:
+        play(found, cues=cues, show=show, wait=wait, ask=next_or_quit if step else None)
+    except KeyboardInterrupt:
+        raise typer.Exit(code=130) from None
 
 
 @transcripts_app.command("export")

@@ -15,10 +15,8 @@ from culturepark.protocols.turn import SpokenCue, Turn
 from culturepark.runtime.errors import CultureParkError, did_you_mean
 from culturepark.runtime.hashing import content_id, sha256
 from culturepark.runtime.record import build
-from culturepark.simulation.transcript import ProtocolUsed, Transcript
+from culturepark.simulation.transcript import IMPORTED, ProtocolUsed, Transcript
 
-IMPORTED = "imported"
-"""Protocol, model and finish reason of what was said elsewhere."""
 SPEECH: Mapping[str, tuple[str, str]] = {
     "turns": ("speaker", "text"),
     "conversations": ("from", "value"),

@@ -2,7 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,7 @@ from culturepark.simulation.options import (
 if TYPE_CHECKING:
     from culturepark.protocols.catalogue import LoadedProtocol
     from culturepark.runtime.store import Store
+    from culturepark.simulation.diff_text import Line
     from culturepark.simulation.live import Moved
     from culturepark.simulation.saved import SavedStudy
     from culturepark.simulation.transcript import Transcript
@@ -70,7 +72,10 @@ def verify_talks(
         selection = Selection(culture, question, protocol, status, limit)
         chosen = [find_transcript(store, talk)] if talk is not None else selection.of(load_transcripts(store))
         if live:
-            moved = asyncio.run(_ask_again(store, chosen, load_saved(run, model=model), model=model, base_url=base_url))
+            with _stoppable("nothing was written; the same command begins again"):
+                moved = asyncio.run(
+                    _ask_again(store, chosen, load_saved(run, model=model), model=model, base_url=base_url)
+                )
         else:
             found = asyncio.run(_verify(store, chosen, run))
     finally:
@@ -114,11 +119,11 @@ def fork_talk(
     from culturepark.simulation.saved import load_saved
     from culturepark.simulation.talks import find_transcript, load_transcripts
 
-    study = load_saved(run, model=model)
-    with only_writer(run):
-        store = open_store(run, create=False)
-        try:
-            parent = find_transcript(store, talk)
+    store = open_store(run, create=False)
+    try:
+        study = load_saved(run, model=model)
+        parent = find_transcript(store, talk)
+        with only_writer(run):
             loaded = _protocol(parent, protocol, protocol_arg)
             work = _fork(
                 store,
@@ -131,10 +136,11 @@ def fork_talk(
                 base_url=base_url,
                 say_instead=say_instead,
             )
-            fork, sent = asyncio.run(work)
+            with _stoppable("what was said is saved; the same command goes on from there"):
+                fork, sent = asyncio.run(work)
             (held,) = load_transcripts(store, ids=[fork])
-        finally:
-            store.close()
+    finally:
+        store.close()
     if as_json:
         print_json({**held.model_dump(mode="json"), "requests_sent": sent})
     else:
@@ -162,7 +168,7 @@ def diff_talk(
     from culturepark.simulation.annotations import load_annotations
     from culturepark.simulation.diff import diff_talks
     from culturepark.simulation.diff_html import diff_html
-    from culturepark.simulation.diff_text import diff_text
+    from culturepark.simulation.diff_text import diff_lines, marked
     from culturepark.simulation.talks import find_transcript
 
     store = open_store(run, create=False)
@@ -182,9 +188,41 @@ def diff_talk(
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    sys.stdout.write(diff_text(found, colour=sys.stdout.isatty(), clean=plain) + "\n")
+    if sys.stdout.isatty():
+        _print_coloured(diff_lines(found))
+    else:
+        for line in diff_lines(found):
+            say(plain(marked(line)))
     if html is not None:
         say(f"-> {html}")
+
+
+def _print_coloured(lines: "Sequence[Line]") -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    styles = {"both": "", "a": "red strike", "b": "green"}
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        text = Text(style="dim" if line.dim else "")
+        for piece in line.pieces:
+            text.append(plain(piece.text), style=styles[piece.op])
+        console.print(text)
+
+
+@contextmanager
+def _stoppable(goes_on: str) -> "Iterator[None]":
+    """End as the other commands do when a budget is spent or the user interrupts."""
+    from culturepark.runtime.errors import BudgetSpentError
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(f"interrupted: {goes_on}")
+        raise typer.Exit(code=130) from None
+    except BudgetSpentError as error:
+        note(f"stopped: {error}")
+        raise typer.Exit(code=1) from None
 
 
 async def _verify(store: "Store", talks: "Sequence[Transcript]", run: Path) -> "list[Verification]":
@@ -193,7 +231,8 @@ async def _verify(store: "Store", talks: "Sequence[Transcript]", run: Path) -> "
     from culturepark.simulation.verify import is_in_ledger, unverifiable, verify
 
     held = {talk.id for talk in talks if is_in_ledger(store, talk)}
-    model = next((talk.model for talk in talks if talk.id in held), None)
+    # Only forks of imported talks can be held where there is no study; they name their own model.
+    model = next((talk.model.partition("@")[0] for talk in talks if talk.id in held), None)
     today = Today(load_saved(run, model=model)) if held else None
     return [
         await verify(store, talk, today) if today is not None and talk.id in held else unverifiable(talk)
@@ -230,7 +269,7 @@ def _protocol(parent: "Transcript", name: str | None, given: list[str] | None) -
     from culturepark.protocols import load_protocol
     from culturepark.runtime.errors import CultureParkError
     from culturepark.runtime.record import parse_yaml
-    from culturepark.simulation.imports import IMPORTED
+    from culturepark.simulation.transcript import IMPORTED
 
     args = {
         key: parse_yaml(value, place=f"--protocol-arg {key}")

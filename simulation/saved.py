@@ -10,6 +10,7 @@ from culturepark.runtime.ledger import LimitSettings
 from culturepark.runtime.models.spec import ModelSpec, parse_model
 from culturepark.runtime.record import Record, build, read_yaml
 from culturepark.simulation.plan import SimulateSettings
+from culturepark.simulation.transcript import IMPORTED
 
 SAVED = "study.yaml"
 
@@ -59,18 +60,17 @@ def model_to_ask(
 
     Args:
         study: The run's study: its address serves any `openai:` model unless another is given.
-        identity: Of the model that talked.
+        identity: Of the model that talked; the study's goes on with an imported talk.
         model: As after `--model`; None for the one that talked.
         base_url: None for the study's.
 
     Raises:
         CultureParkError: When the talk's model cannot be named from its identity.
     """
-    own = parse_model(study.model)
     if model is not None:
         spec = parse_model(model)
-    elif own.identity == identity:
-        spec = own
+    elif identity in {IMPORTED, parse_model(study.model).identity}:
+        spec = parse_model(study.model)
     elif identity.startswith(("openai:", "builtin:")):
         spec = parse_model(identity.partition("@")[0])
     else:

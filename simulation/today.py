@@ -16,10 +16,9 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.request import Sampling
-from culturepark.simulation.imports import IMPORTED
 from culturepark.simulation.plan import plan_talks, protocol_used, shared_inputs
 from culturepark.simulation.saved import SavedStudy
-from culturepark.simulation.transcript import Transcript
+from culturepark.simulation.transcript import IMPORTED, Transcript
 
 
 class Rebuilt(NamedTuple):

@@ -10,6 +10,9 @@ from culturepark.protocols.turn import Turn
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import Record
 
+IMPORTED = "imported"
+"""Protocol, model and finish reason of what was said elsewhere."""
+
 
 class ProtocolUsed(Record):
     """The protocol of a talk: its name, arguments and the hash of its source."""

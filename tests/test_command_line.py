@@ -271,7 +271,8 @@ def test_help_answers_without_heavy_imports() -> None:
     "command",
     ["run", "simulate", "refine", "estimate", "doctor", "protocols list", "protocols show", "personas list",
      "personas show", "surveys list", "surveys explore", "surveys import-wvs", "surveys import-goqa", "transcripts list",
-     "transcripts show", "transcripts export", "samples list", "samples explain", "samples export", "models list",
+     "transcripts show", "transcripts replay", "transcripts verify", "transcripts fork", "transcripts diff",
+     "transcripts export", "transcripts import", "transcripts schema", "samples list", "samples explain", "samples export", "models list",
      "models fetch"],
 )  # fmt: skip
 def test_every_command_has_help(command: str, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from culturepark.personas.roster import load_roster
 from culturepark.personas.seat import Seat
 from culturepark.protocols.turn import Flag, SpokenCue, Turn
 from culturepark.simulation.annotations import Annotation
-from culturepark.simulation.diff import compare_words, diff_talks
+from culturepark.simulation.diff import TalkDiff, compare_words, diff_talks
 from culturepark.simulation.diff_html import diff_html
-from culturepark.simulation.diff_text import diff_text
+from culturepark.simulation.diff_text import Line, diff_lines, marked
 from culturepark.simulation.transcript import ProtocolUsed, Transcript
 from tests.simulation.conftest import Held, command, document
 
@@ -54,9 +54,8 @@ def talk(
     )  # fmt: skip
 
 
-def marked(a: str, b: str) -> str:
-    marks = {"both": "{}", "a": "[-{}-]", "b": "{{+{}+}}"}
-    return "".join(marks[piece.op].format(piece.text) for piece in compare_words(a, b))
+def text_of(diff: TalkDiff) -> list[str]:
+    return [marked(line) for line in diff_lines(diff)]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def marked(a: str, b: str) -> str:
     ],
 )
 def test_words_are_compared_and_chinese_characters(a: str, b: str, expected: str) -> None:
-    assert marked(a, b) == expected
+    assert marked(Line(compare_words(a, b))) == expected
 
 
 @settings(max_examples=200, deadline=None)
@@ -117,7 +116,7 @@ FOUND = {1: [Annotation(talk="t_a", turn=1, text="I like tea.", label="entail")]
 def test_the_terminal_shows_marks_when_piped() -> None:
     diff = diff_talks(A, B, found_a=FOUND)
 
-    assert diff_text(diff, colour=False, clean=lambda text: text.replace("\x1b", "\\x1b")).splitlines() == [
+    assert text_of(diff) == [
         "a t_a  b t_b",
         "question: -",
         "protocol: [-free-chat-]{+debate+}",
@@ -126,7 +125,7 @@ def test_the_terminal_shows_marks_when_piped() -> None:
         "  Fatima (Jordan): no stance",
         "the first turn is the same",
         "      (moderator: [-Answer-]{+Doubt+}.)",
-        "  1/1 Fatima: I like [-<b>tea</b>-]{+قهوة\\x1b[31m+}.",
+        "  1/1 Fatima: I like [-<b>tea</b>-]{+قهوة\x1b[31m+}.",
         "      - entail: I like tea.",
         "      + flags: wrong_language",
     ]
@@ -150,13 +149,14 @@ def test_a_talk_and_itself_differ_in_nothing() -> None:
     diff = diff_talks(A, A)
 
     assert diff.shared == len(diff.pairs) == 2
-    assert diff_text(diff, colour=False, clean=str).splitlines()[-2:] == [
+    assert text_of(diff)[-2:] == [
         "the first 2 turns are the same",
         "no turn differs",
     ]
     assert "<p>No turn differs.</p>" in diff_html(diff)
 
 
+@pytest.mark.slow
 def test_a_fork_is_compared_with_its_parent_and_refined_opinions_join_in(held: Held, tmp_path: Path) -> None:
     run = ("--run", str(held.run))
     parent = held.talks()[0]

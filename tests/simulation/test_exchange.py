@@ -120,7 +120,7 @@ FLAGS: list[Flag] = ["parrot", "truncated", "wrong_language"]
 STATUSES: list[Literal["planned", "complete", "failed"]] = ["planned", "complete", "failed"]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(talks=st.lists(transcripts(), min_size=1, max_size=3, unique_by=lambda talk: talk.id))
 def test_any_transcript_comes_back_from_a_file_and_from_the_store_exactly(
     talks: list[Transcript], tmp_path_factory: pytest.TempPathFactory
@@ -211,6 +211,7 @@ def test_a_stance_is_an_answer_with_its_countrys_share(tmp_path: Path) -> None:
     assert talk.seats[0].stance is None
 
 
+@pytest.mark.slow
 def test_an_imported_talk_is_refined_forked_verified_and_compared(tmp_path: Path) -> None:
     run = ("--run", str(tmp_path / "run"))
     talk = [*PLAIN, {"speaker": "Omar", "text": "I believe that parents should be made proud by their children."}]
@@ -378,7 +379,7 @@ def test_other_content_under_a_known_id_is_refused_and_the_rest_of_the_file_too(
     assert held.talks() == before
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     content=st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=5),

@@ -46,6 +46,7 @@ def edit_study(held: Held, change: Callable[[dict[str, Any]], None]) -> None:
     path.write_text(yaml.safe_dump(study), encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_whole_run_with_forks_holds_with_networking_disabled(held: Held) -> None:
     parent = held.talks()[0]
     command("transcripts", "fork", parent.id, "--at", "4", "--say", "The bus was late.", "--run", str(held.run))
@@ -172,6 +173,7 @@ def test_another_seed_deals_other_stances(held: Held) -> None:
         assert one["divergence"]["role"] == "system"
 
 
+@pytest.mark.slow
 def test_an_edited_template_is_named(held: Held, tmp_path: Path) -> None:
     source = tmp_path / "source"
     shutil.copytree(ROOT / "src/culturepark", source / "culturepark", ignore=shutil.ignore_patterns("__pycache__"))
