@@ -258,9 +258,12 @@ def _selected(run: Path, selection: "Selection") -> "list[Transcript]":
 
 def _styled(line: "Line") -> None:
     from rich.console import Console
+    from rich.padding import Padding
     from rich.text import Text
 
-    Console(highlight=False).print(Text(plain(line.text), style=STYLES[line.kind]))
+    words = line.text.lstrip()
+    text = Text(plain(words), style=STYLES[line.kind])
+    Console(highlight=False).print(Padding(text, (0, 0, 0, len(line.text) - len(words))))
 
 
 def _plain_line(line: "Line") -> None:

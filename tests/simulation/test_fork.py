@@ -146,6 +146,19 @@ def test_a_broken_fork_goes_on_with_the_same_command(held: Held) -> None:
     assert sent == sum(turn.draws for turn in whole.turns[len(part.turns) :])
 
 
+def test_a_spent_budget_ends_a_fork_with_1_and_what_was_said_is_kept(held: Held) -> None:
+    parent = held.talks()[0]
+    study = held.run / "study.yaml"
+    spent = sum(turn.draws for talk in held.talks() for turn in talk.turns)
+    study.write_text(study.read_text("utf-8").replace("requests: null", f"requests: {spent + 3}"), encoding="utf-8")
+
+    command("transcripts", "fork", parent.id, "--at", "2", "--say", "No.", "--run", str(held.run), expect=1)
+
+    assert held.stub.stats.requests == 3
+    (part,) = [talk for talk in held.talks() if talk.parent]
+    assert len(part.turns) > 3
+
+
 def test_the_studys_own_run_leaves_forks_alone(held: Held) -> None:
     parent = held.talks()[0]
     fork(held, parent.id, 2, "--say", "No.")

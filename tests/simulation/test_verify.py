@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import yaml
 
 from culturepark.runtime.committed import committed
-from culturepark.runtime.store import open_store
+from culturepark.runtime.store import CommittedReply, open_store
 from tests.conftest import ROOT
 from tests.simulation.conftest import PROTOCOL, Held, command, document, mistake, stored
 from tests.stub_server import serving
@@ -215,12 +216,40 @@ def test_a_turn_that_was_asked_for_twice_is_compared_draw_by_draw(tmp_path: Path
     assert removed[1:].replace("Tell of a", "Speak of a") == added[1:]
 
 
+ASKING = PROTOCOL.replace("def next_cue", "async def next_cue").replace(
+    "scene.rng.choice([", "await scene.ask(f'What now, at {len(scene.turns)}?') + scene.rng.choice(["
+)
+
+
+def test_what_a_protocol_asked_comes_from_the_transcript_and_another_question_is_named(tmp_path: Path) -> None:
+    protocol = tmp_path / "circle.py"
+    protocol.write_text(ASKING, encoding="utf-8")
+    run = ("--run", str(tmp_path / "run"))
+    with serving() as stub:
+        model = ("--model", "openai:stub", "--base-url", stub.base_url, "--limit", "1")
+        command("simulate", *run, *model, "--protocol", f"{protocol}:Circle")
+        (talk,) = stored(tmp_path / "run")
+        assert [len(turn.asks) for turn in talk.turns] == [1] * 5
+        stub.reset()
+        assert document("transcripts", "fork", talk.id, "--at", "2", *run)["turns"][4]["text"] == talk.turns[4].text
+        store = open_store(tmp_path / "run", create=False)
+        with store.session() as session:
+            session.execute(sa.delete(CommittedReply).where(CommittedReply.purpose == "protocol_ask"))
+        store.close()
+        assert document("transcripts", "verify", talk.id, *run)["status"] == "holds"
+        protocol.write_text(ASKING.replace("What now", "What next"), encoding="utf-8")
+        found = document("transcripts", "verify", talk.id, *run, expect=1)
+
+        assert stub.stats.requests == 0
+    assert found["divergence"]["what"] == "the protocol asks a model what it did not ask before"
+    assert found["divergence"]["diff"] == ["What next, at 0?"]
+    assert causes(found) == [("protocol", "protocol.sha256")]
+
+
 def test_a_reply_that_is_gone_is_said(held: Held) -> None:
     talk = held.talks()[0]
     store = open_store(held.run, create=False)
     with store.session() as session:
-        from culturepark.runtime.store import CommittedReply
-
         session.delete(session.get(CommittedReply, ("run", talk.turns[3].request)))
     store.close()
 
