@@ -1,8 +1,7 @@
 """`culturepark transcripts …`: talks shown, played, written out and read in."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,11 +18,11 @@ from culturepark.simulation.options import (
     Status,
     Talk,
     pairs,
+    reading,
 )
 from culturepark.simulation.rerun_commands import diff_talk, fork_talk, verify_talks
 
 if TYPE_CHECKING:
-    from culturepark.runtime.store import Store
     from culturepark.simulation.annotations import Annotation
     from culturepark.simulation.replay import Line
     from culturepark.simulation.selection import Selection
@@ -87,7 +86,7 @@ def show_transcript(
     from culturepark.simulation.talks import find_transcript, load_transcripts
 
     selection = _selection(culture, question, protocol, status, limit)
-    with _reading(run) as store:
+    with reading(run) as store:
         talks = selection.of(load_transcripts(store)) if talk is None else [find_transcript(store, talk)]
         found = {one.id: load_annotations(store, one.id) for one in talks}
     if as_json:
@@ -118,7 +117,7 @@ def replay(
     from culturepark.simulation.replay import next_or_quit, play
     from culturepark.simulation.talks import find_transcript
 
-    with _reading(run) as store:
+    with reading(run) as store:
         found = find_transcript(store, talk)
     terminal = sys.stdout.isatty()
     pace = float(terminal) if speed is None else speed
@@ -229,17 +228,6 @@ def _codes(given: Mapping[str, str]) -> dict[str, int]:
     return {speaker: int(code) for speaker, code in given.items()}
 
 
-@contextmanager
-def _reading(run: Path) -> "Iterator[Store]":
-    from culturepark.runtime.store import open_store
-
-    store = open_store(run, create=False)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
 def _selection(
     culture: str | None, question: str | None, protocol: str | None, status: str | None, limit: int | None
 ) -> "Selection":
@@ -252,7 +240,7 @@ def _selected(run: Path, selection: "Selection") -> "list[Transcript]":
     """The talks of a run that fit."""
     from culturepark.simulation.talks import load_transcripts
 
-    with _reading(run) as store:
+    with reading(run) as store:
         return selection.of(load_transcripts(store))
 
 

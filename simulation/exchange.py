@@ -23,15 +23,23 @@ def write_talks(talks: Sequence[Transcript], out: Path) -> None:
     Raises:
         CultureParkError: When it cannot be written.
     """
+    lines = (json.dumps(talk.model_dump(mode="json"), ensure_ascii=False) + "\n" for talk in talks)
+    write_whole(out, "".join(lines), option="--out")
+
+
+def write_whole(out: Path, text: str, *, option: str) -> None:
+    """Write a file that appears whole or not at all; `option` is what named it.
+
+    Raises:
+        CultureParkError: When it cannot be written.
+    """
     partial = out.with_name(f".{out.name}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("w", encoding="utf-8") as file:
-            for talk in talks:
-                file.write(json.dumps(talk.model_dump(mode="json"), ensure_ascii=False) + "\n")
+        partial.write_text(text, encoding="utf-8")
         partial.replace(out)
     except OSError as error:
-        raise CultureParkError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+        raise CultureParkError(f"{out}: cannot be written ({error.strerror}); choose another {option}") from None
 
 
 class Imported(NamedTuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 from culturepark.runtime.budget import Budget, BudgetSettings
 from culturepark.runtime.committed import Committed, committed
 from culturepark.runtime.engine import run_bounded
-from culturepark.runtime.ledger import Ledger, LimitSettings
+from culturepark.runtime.ledger import Ledger, LimitSettings, Tally, spent_before
 from culturepark.runtime.models.endpoint import Endpoint
 from culturepark.runtime.progress import Reporter
 from culturepark.runtime.record import Record
@@ -51,12 +51,18 @@ async def ask_again(
     budget: BudgetSettings,
     limits: LimitSettings,
     concurrency: int,
+    tally: Tally,
     progress: Reporter,
 ) -> Moved:
     """Send every own turn's recorded prompt once more.
 
     Live replies go through a ledger of their own in a temporary folder, so they are counted, paced and retried like
-    any others and never stand beside the committed ones.
+    any others and never stand beside the committed ones. The run's budget holds for both together.
+
+    Raises:
+        BudgetSpentError: When the budget does not suffice.
+        EndpointDownError: When the endpoint cannot be used at all.
+        ModelError: When it gives no reply.
     """
     found = [
         (talk, turn, committed(store, turn.request) if turn.request else None)
@@ -68,7 +74,7 @@ async def ask_again(
     progress.start("prompts", total=len(asked))
     with tempfile.TemporaryDirectory(prefix="culturepark-live-") as folder:
         aside = open_store(Path(folder))
-        ledger = Ledger(aside, endpoint, budget=Budget(budget), limits=limits)
+        ledger = Ledger(aside, endpoint, budget=Budget(budget, spent=spent_before(store)), limits=limits, tally=tally)
 
         async def ask(item: tuple[str, int, str, Committed]) -> None:
             talk, turn, speaker, reply = item

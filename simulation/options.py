@@ -1,9 +1,14 @@
-"""Options that the `transcripts` commands share."""
+"""What the `transcripts` commands share: their options, and how they open a run."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from culturepark.runtime.store import Store
 
 QUICKSTART = Path("runs/quickstart")
 
@@ -35,3 +40,19 @@ def pairs(given: list[str] | None, *, option: str) -> dict[str, str]:
             raise CultureParkError(f"{option}: {key!r} is given twice")
         found[key] = value
     return found
+
+
+@contextmanager
+def reading(run: Path) -> "Iterator[Store]":
+    """Open a run that is there.
+
+    Raises:
+        CultureParkError: When there is none.
+    """
+    from culturepark.runtime.store import open_store  # noqa: PLC0415  (imports SQLAlchemy)
+
+    store = open_store(run, create=False)
+    try:
+        yield store
+    finally:
+        store.close()

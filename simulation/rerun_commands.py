@@ -22,6 +22,7 @@ from culturepark.simulation.options import (
     Status,
     Talk,
     pairs,
+    reading,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +59,6 @@ def verify_talks(
     Exit code 1 when one does. With --live, the recorded prompts are sent instead, and the replies compared.
     """
     from culturepark.runtime.errors import CultureParkError
-    from culturepark.runtime.store import open_store
     from culturepark.simulation.saved import load_saved
     from culturepark.simulation.selection import Selection
     from culturepark.simulation.talks import find_transcript, load_transcripts
@@ -67,8 +67,7 @@ def verify_talks(
         raise CultureParkError("say which talk, or --all")
     if not live and (model or base_url):
         raise CultureParkError("--model and --base-url are for --live: the ledger alone answers otherwise")
-    store = open_store(run, create=False)
-    try:
+    with reading(run) as store:
         selection = Selection(culture, question, protocol, status, limit)
         chosen = [find_transcript(store, talk)] if talk is not None else selection.of(load_transcripts(store))
         if live:
@@ -78,8 +77,6 @@ def verify_talks(
                 )
         else:
             found = asyncio.run(_verify(store, chosen, run))
-    finally:
-        store.close()
     if live:
         _report_moved(moved, as_json=as_json)
         return
@@ -115,12 +112,11 @@ def fork_talk(
     as_json: JsonFlag = False,
 ) -> None:
     """Go another way from a turn on. What comes before is shared, and never asked for again."""
-    from culturepark.runtime.store import only_writer, open_store
+    from culturepark.runtime.store import only_writer
     from culturepark.simulation.saved import load_saved
     from culturepark.simulation.talks import find_transcript, load_transcripts
 
-    store = open_store(run, create=False)
-    try:
+    with reading(run) as store:
         study = load_saved(run, model=model)
         parent = find_transcript(store, talk)
         with only_writer(run):
@@ -139,8 +135,6 @@ def fork_talk(
             with _stoppable("what was said is saved; the same command goes on from there"):
                 fork, sent = asyncio.run(work)
             (held,) = load_transcripts(store, ids=[fork])
-    finally:
-        store.close()
     if as_json:
         print_json({**held.model_dump(mode="json"), "requests_sent": sent})
     else:
@@ -163,28 +157,20 @@ def diff_talk(
     as_json: JsonFlag = False,
 ) -> None:
     """Compare two talks: turns, words, whispers, stances, and the opinions found in them."""
-    from culturepark.runtime.errors import CultureParkError
-    from culturepark.runtime.store import open_store
     from culturepark.simulation.annotations import load_annotations
     from culturepark.simulation.diff import diff_talks
     from culturepark.simulation.diff_html import diff_html
     from culturepark.simulation.diff_text import diff_lines, marked
+    from culturepark.simulation.exchange import write_whole
     from culturepark.simulation.talks import find_transcript
 
-    store = open_store(run, create=False)
-    try:
+    with reading(run) as store:
         one, other = find_transcript(store, a), find_transcript(store, b)
         found = diff_talks(
             one, other, found_a=load_annotations(store, one.id), found_b=load_annotations(store, other.id)
         )
-    finally:
-        store.close()
     if html is not None:
-        try:
-            html.parent.mkdir(parents=True, exist_ok=True)
-            html.write_text(diff_html(found), encoding="utf-8")
-        except OSError as error:
-            raise CultureParkError(f"{html}: cannot be written ({error.strerror}); choose another --html") from None
+        write_whole(html, diff_html(found), option="--html")
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -243,16 +229,22 @@ async def _verify(store: "Store", talks: "Sequence[Transcript]", run: Path) -> "
 async def _ask_again(
     store: "Store", talks: "Sequence[Transcript]", study: "SavedStudy", *, model: str | None, base_url: str | None
 ) -> "Moved":
+    from culturepark.runtime.errors import CultureParkError
     from culturepark.runtime.ledger import Tally
     from culturepark.runtime.models.opening import open_model
-    from culturepark.runtime.models.spec import parse_model
     from culturepark.runtime.progress import show_progress
     from culturepark.simulation.live import ask_again
+    from culturepark.simulation.saved import model_to_ask
 
-    spec = parse_model(model or study.model)
-    address = base_url or (study.base_url if spec.kind == "openai" else None)
+    models = sorted({talk.model for talk in talks})
+    if len(models) > 1 and model is None:
+        raise CultureParkError(f"these talks are by several models ({', '.join(models)}); say --model, or choose fewer")
+    if not models:
+        raise CultureParkError("no talk fits these options; `culturepark transcripts list` shows what there is")
+    spec, address = model_to_ask(study, models[0], model=model, base_url=base_url)
+    tally = Tally()
     async with open_model(spec, base_url=address) as opened:
-        with show_progress(Tally()) as progress:
+        with show_progress(tally) as progress:
             return await ask_again(
                 store,
                 talks,
@@ -260,6 +252,7 @@ async def _ask_again(
                 budget=study.budget,
                 limits=study.limits,
                 concurrency=min(study.simulate.concurrency, opened.concurrency),
+                tally=tally,
                 progress=progress,
             )
 

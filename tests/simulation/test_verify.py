@@ -297,6 +297,20 @@ def test_live_says_how_far_the_endpoint_has_moved_and_commits_nothing(held: Held
     assert verified_holds(held, talk.id)
 
 
+def test_live_asks_the_model_that_talked(held: Held) -> None:
+    parent = held.talks()[0]
+    run = ("--run", str(held.run))
+    fork = document("transcripts", "fork", parent.id, "--at", "8", "--model", "openai:other", *run)
+    held.stub.reset()
+
+    document("transcripts", "verify", fork["id"], "--live", *run)
+
+    assert set(held.stub.stats.per_model) == {"other"}
+    assert mistake("transcripts", "verify", "--all", "--live", *run) == (
+        "these talks are by several models (openai:other, openai:stub); say --model, or choose fewer"
+    )
+
+
 def verified_holds(held: Held, talk: str) -> bool:
     return bool(document("transcripts", "verify", talk, "--run", str(held.run))["status"] == "holds")
 
