@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturepark.runtime.console import JsonFlag, note, plain, print_json, print_table, say
+from culturepark.simulation.fork_commands import diff_talk, fork_talk
 from culturepark.simulation.options import (
     QUICKSTART,
     Culture,
@@ -20,7 +21,7 @@ from culturepark.simulation.options import (
     pairs,
     reading,
 )
-from culturepark.simulation.rerun_commands import diff_talk, fork_talk, verify_talks
+from culturepark.simulation.verify_commands import verify_talks
 
 if TYPE_CHECKING:
     from culturepark.simulation.annotations import Annotation

@@ -1,4 +1,4 @@
-"""What the `transcripts` commands share: their options, and how they open a run."""
+"""What the `transcripts` commands share: their options, how they open a run and how they stop."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from culturepark.runtime.console import note
 
 if TYPE_CHECKING:
     from culturepark.runtime.store import Store
@@ -56,3 +58,18 @@ def reading(run: Path) -> "Iterator[Store]":
         yield store
     finally:
         store.close()
+
+
+@contextmanager
+def stoppable(goes_on: str) -> "Iterator[None]":
+    """End as the other commands do when a budget is spent or the user interrupts."""
+    from culturepark.runtime.errors import BudgetSpentError  # noqa: PLC0415  (as above)
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(f"interrupted: {goes_on}")
+        raise typer.Exit(code=130) from None
+    except BudgetSpentError as error:
+        note(f"stopped: {error}")
+        raise typer.Exit(code=1) from None
