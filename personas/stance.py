@@ -4,10 +4,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from culturepark.personas.question import Side
+from culturepark.personas.question import Question, Side
+from culturepark.personas.surveys.survey import Distribution
+from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import Record
 
-StanceChoice = Literal["sampled", "iid", "mode", "median", "respondent", "other", "none"]
+StanceChoice = Literal["sampled", "iid", "mode", "median", "respondent", "other", "none", "given"]
+"""`given`: a user said so, of a person in an imported talk."""
 
 
 class PeopleLike(Record):
@@ -66,3 +69,26 @@ class Stance(Record):
             return common
         traits = ", ".join(f"{name}={value}" for name, value in self.like.traits.items())
         return f"{common}; {100 * self.like.share:.0f} % of those with {traits}"
+
+
+def stance_from(question: Question, answers: Distribution, code: int, *, chosen: StanceChoice) -> Stance:
+    """Hold somebody to an answer that people of a country gave.
+
+    Raises:
+        CultureParkError: For a code off the scale, or an answer that nobody there gave.
+    """
+    if code not in question.scale.codes:
+        raise CultureParkError(f"{question.id} has no answer {code}; its scale is {list(question.scale.codes)}")
+    if not answers.counts[code]:
+        raise CultureParkError(f"nobody in {answers.country} gave answer {code} to {question.id}")
+    return Stance(
+        question=question.id,
+        code=code,
+        words=question.words[code],
+        side=question.scale.side(code),
+        share=answers.shares[code],
+        n=answers.n,
+        weighted=answers.counted == "weights",
+        country=answers.country,
+        chosen=chosen,
+    )

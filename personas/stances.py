@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from culturepark.personas.draws import independent, low_discrepancy
 from culturepark.personas.persona import Persona
 from culturepark.personas.question import Question, Side
-from culturepark.personas.stance import PeopleLike, RespondentReference, Stance, StanceChoice
+from culturepark.personas.stance import PeopleLike, RespondentReference, Stance, StanceChoice, stance_from
 from culturepark.personas.surveys.groups import MINIMUM, Attribute, band
 from culturepark.personas.surveys.respondents import Respondents
 from culturepark.personas.surveys.survey import Distribution, Survey
@@ -111,19 +111,10 @@ class Stances:
             reference = RespondentReference(reference=name, file=source.file)
         else:
             code = self._code(answers, traits)
-        return Stance(
-            question=question.id,
-            code=code,
-            words=question.words[code],
-            side=question.scale.side(code),
-            share=all_answers.shares[code],
-            n=all_answers.n,
-            weighted=all_answers.counted == "weights",
-            country=country,
-            chosen="sampled" if self._choice == "respondent" and reference is None else self._choice,
-            like=PeopleLike(traits=dict(traits), share=like.shares[code], n=like.total) if traits else None,
-            respondent=reference,
-        )
+        chosen = "sampled" if self._choice == "respondent" and reference is None else self._choice
+        alike = PeopleLike(traits=dict(traits), share=like.shares[code], n=like.total) if traits else None
+        held = stance_from(question, all_answers, code, chosen=chosen)
+        return held.model_copy(update={"like": alike, "respondent": reference})
 
     def _source(self, country: str) -> Survey | Respondents:
         if self._respondents is not None and country in self._respondents.countries:

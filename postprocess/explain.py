@@ -68,7 +68,7 @@ def explanation_text(found: Explanation) -> str:
         sure = f" ({own.confidence[own.verdict]:.2f})" if own.confidence else ""
         lines.append(f"judged against the speaker's stance: {own.verdict}{sure}")
     lines += [f"also stands for (cosine {other.cosine}): {other.text}" for other in found.opinions[1:]]
-    lines.append(f"question {talk.question.id}: {talk.question.text['en']}")
+    lines.append(f"question {talk.seed.id}: {talk.seed.text['en']}")
     if sample.stance is not None:
         stance = sample.stance
         n = f"{stance.n:g}" if stance.n is not None else "an unknown number of"
@@ -78,7 +78,7 @@ def explanation_text(found: Explanation) -> str:
         )
         lines.append(f"what women and men differ in here rests on: {stance.gender_basis} ({stance.standing})")
     if found.answers is not None:
-        labels = talk.question.scale.labels
+        labels = talk.seed.scale.labels
         counts = ", ".join(
             f"{code} {labels.get(code, '')}".strip() + f": {count:g}" for code, count in found.answers.items()
         )

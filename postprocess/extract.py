@@ -71,7 +71,7 @@ async def extract(model: LedgerChatModel, transcript: Transcript, turn: Turn) ->
     seat = transcript.seat(turn.speaker)
     sentences = split_sentences(turn.text, language=seat.language)
     inputs = {
-        "question": transcript.question.text["en"],
+        "question": transcript.seed.text["en"],
         "speaker": seat.name,
         "sentences": "\n".join(f"[{number}] {quoted(item.text)}" for number, item in enumerate(sentences, start=1)),
     }
@@ -112,7 +112,7 @@ def _cut(
                 speaker=turn.speaker,
                 culture=seat.culture.id,
                 country=seat.culture.country,
-                question=transcript.question.id,
+                question=transcript.seed.id,
                 stance=seat.stance,
                 language=seat.language,
                 about=about[numbers[0]],

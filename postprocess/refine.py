@@ -89,8 +89,14 @@ async def refine(
     """
     reader = LedgerChatModel(ledger=ledger, purpose="extract", sampling=settings.reading)
     judge = LedgerChatModel(ledger=ledger, purpose="verify", sampling=JUDGE_SAMPLING)
-    utterances = [(talk, turn) for talk in transcripts for turn in talk.turns if _is_read(talk, turn, settings)]
     _note_foreign(transcripts, embedder)
+    ids = {talk.id for talk in transcripts}
+    utterances = [
+        (talk, turn)
+        for talk in transcripts
+        for turn in talk.turns
+        if _is_read(talk, turn, settings) and not _is_shared(talk, turn, ids)
+    ]
     progress.start("utterances", total=len(utterances))
     read: dict[tuple[str, int], Read] = {}
 
@@ -152,6 +158,11 @@ def _is_read(talk: Transcript, turn: Turn, settings: RefineSettings) -> bool:
     return settings.extract == "all" or talk.seat(turn.speaker).role == "delegate"
 
 
+def _is_shared(talk: Transcript, turn: Turn, read: set[str]) -> bool:
+    """Whether a fork has the turn from its parent, which is read too: one utterance is not two."""
+    return talk.parent is not None and turn.index < talk.parent.turn and talk.parent.id in read
+
+
 async def _read(reader: LedgerChatModel, talk: Transcript, turn: Turn) -> Read:
     if not turn.text.strip():
         return Read((), "blank")
@@ -211,7 +222,7 @@ def _samples(opinions: Sequence[Opinion], transcripts: Sequence[Transcript]) -> 
         make_sample(
             opinion,
             tuple(merged.get(opinion.id, ())),
-            question=talks[opinion.talk].question,
+            question=talks[opinion.talk].seed,
             culture=talks[opinion.talk].seat(opinion.speaker).culture,
         )
         for opinion in opinions

@@ -139,7 +139,7 @@ def _line(trace: TracebackType | None, file: str | None) -> int | None:
 
 def _source(protocol: TurnProtocol) -> str | None:
     try:
-        return inspect.getsourcefile(type(protocol))
+        return inspect.getsourcefile(type(getattr(protocol, "__wrapped__", protocol)))
     except TypeError:  # made in an interactive session
         return None
 

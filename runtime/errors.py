@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from culturepark.runtime.request import Request
 
 
 class CultureParkError(Exception):
@@ -14,6 +18,14 @@ class BudgetSpentError(CultureParkError):
 
 class ModelError(CultureParkError):
     """The endpoint gave no usable reply after every retry. One talk fails with it, the others go on."""
+
+
+class NotCommittedError(ModelError):
+    """The model is off, and the run holds no reply to this request."""
+
+    def __init__(self, request: "Request", *, key: str) -> None:
+        super().__init__(f"no committed reply {key[:12]} for a {request.purpose!r} request, and the model is off")
+        self.request = request
 
 
 class EndpointDownError(CultureParkError):

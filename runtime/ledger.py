@@ -20,7 +20,7 @@ from culturepark.runtime.budget import (
     require_price,
     worst_case,
 )
-from culturepark.runtime.errors import EndpointDownError, ModelError
+from culturepark.runtime.errors import EndpointDownError, ModelError, NotCommittedError
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.models.endpoint import Endpoint, RetryableError
 from culturepark.runtime.record import Record
@@ -118,7 +118,8 @@ class Ledger:
         Raises:
             BudgetSpentError: When the request might exceed the budget.
             EndpointDownError: When the endpoint cannot be used at all.
-            ModelError: When it gave no reply after every try, or is off and the reply was never committed.
+            ModelError: When it gave no reply after every try.
+            NotCommittedError: When there is no endpoint and the reply was never committed.
         """
         chain = _chain(request.messages)
         key = request_key(self.identity, request, prompt=chain[-1])
@@ -147,7 +148,7 @@ class Ledger:
             self.tally.cached += 1
             return Completed(reply, key, cached=True)
         if self._endpoint is None:
-            raise ModelError(f"no committed reply {key[:12]} for a {request.purpose!r} request, and the model is off")
+            raise NotCommittedError(request, key=key)
         started = time.monotonic()
         reply = await self._ask(self._endpoint, request)
         await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started)

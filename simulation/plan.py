@@ -34,12 +34,10 @@ def plan_talks(
     talk's id is the hash of those, so a check can say which input changed.
     """
     shared = {
-        "protocol": sha256([protocol.name, protocol.args, protocol.sha256]),
-        "model": model,
-        "sampling": sha256(settings.sampling),
+        **shared_inputs(protocol, model=model, sampling=settings.sampling),
         "seed": str(seed),
     }
-    used = ProtocolUsed(name=protocol.name, args=protocol.args, sha256=protocol.sha256)
+    used = protocol_used(protocol)
     return tuple(_plan(talk, shared, used, model=model) for talk in casting)
 
 
@@ -48,6 +46,20 @@ def spoken_inputs(seats: Sequence[Seat]) -> dict[str, str]:
     languages = sorted({seat.language for seat in seats})
     mixed = len(languages) > 1
     return {"templates": prompts_sha256(seats, mixed=mixed), "language": SEVERAL if mixed else languages[0]}
+
+
+def shared_inputs(protocol: LoadedProtocol, *, model: str, sampling: Sampling) -> dict[str, str]:
+    """Hashes of what the code and the model bring to a talk, whoever sits in it."""
+    return {
+        "protocol": sha256([protocol.name, protocol.args, protocol.sha256]),
+        "model": model,
+        "sampling": sha256(sampling),
+    }
+
+
+def protocol_used(protocol: LoadedProtocol) -> ProtocolUsed:
+    """What a transcript keeps of a protocol."""
+    return ProtocolUsed(name=protocol.name, args=protocol.args, sha256=protocol.sha256)
 
 
 def _plan(talk: CastTalk, shared: dict[str, str], protocol: ProtocolUsed, *, model: str) -> Transcript:

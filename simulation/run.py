@@ -64,10 +64,15 @@ async def simulate(
     return Simulated(len(plans) - len(failed), tuple((talk.id, talk.reason or "") for talk in failed))
 
 
+def request_seed(transcript: Transcript) -> int:
+    """Seed of a talk's requests; a fork draws as its root did, so what it did not change comes out the same."""
+    return seed_from(transcript.root) & 0x7FFFFFFF
+
+
 async def _hold(
     store: Store, ledger: Ledger, transcript: Transcript, protocol: TurnProtocol, sampling: Sampling
 ) -> None:
-    seed = seed_from(transcript.id) & 0x7FFFFFFF
+    seed = request_seed(transcript)
 
     async def on_turn(turn: Turn) -> None:
         await save_turn(store, transcript.id, turn)
@@ -80,8 +85,8 @@ async def _hold(
 
     talk = Talk(
         id=transcript.id,
-        root=transcript.id,
-        question=transcript.question,
+        root=transcript.root,
+        question=transcript.seed,
         seats=transcript.seats,
         protocol=protocol,
         on_turn=on_turn,

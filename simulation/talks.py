@@ -63,16 +63,32 @@ async def save_plans(store: Store, plans: Sequence[Transcript]) -> None:
     await store.write(job)
 
 
+def add_talks(store: Store, talks: Sequence[Transcript], *, position: int | None = None) -> None:
+    """Write down talks with the turns they have, all or none; they stand at `position`, or after all others.
+
+    The caller holds the run's lock and knows that the talks are not there yet.
+    """
+    with store.session() as session:
+        if position is None:
+            last = session.scalar(sa.select(sa.func.max(_TALKS.c.position)).where(_TALKS.c.run_id == store.run_id))
+            position = 0 if last is None else last + 1
+        for place, talk in enumerate(talks):
+            row = _talk_row(store, talk, position + place) | {"status": talk.status, "reason": talk.reason}
+            session.execute(sa.insert(_TALKS), row)
+            if talk.turns:
+                session.execute(sa.insert(_TURNS), [_turn_row(store, talk.id, turn) for turn in talk.turns])
+
+
+def position_of(store: Store, talk: str) -> int:
+    """Place of a talk in the lists."""
+    query = sa.select(_TALKS.c.position).where(_TALKS.c.run_id == store.run_id, _TALKS.c.id == talk)
+    with store.engine.connect() as connection:
+        return int(connection.execute(query).scalar_one())
+
+
 async def save_turn(store: Store, talk: str, turn: Turn) -> None:
     """Commit one utterance. A second commit of the same turn is a fault of ours and raises."""
-    row = {
-        "run_id": store.run_id,
-        "talk": talk,
-        "index": turn.index,
-        "speaker": turn.speaker,
-        "text": turn.text,
-        "turn": turn.model_dump(mode="json"),
-    }
+    row = _turn_row(store, talk, turn)
     await store.write(lambda connection: connection.execute(_TURN_INSERT, row))
 
 
@@ -99,6 +115,8 @@ def load_transcripts(
         for talk, turn in connection.execute(turns.order_by(_TURNS.c.talk, _TURNS.c.index)):
             said[talk].append(turn)
         rows = connection.execute(talks.order_by(_TALKS.c.position, _TALKS.c.id)).mappings().all()
+    # A fork stands at the place of its parent, after it.
+    rows = sorted(rows, key=lambda row: (row["position"], row["plan"].get("parent") is not None))
     return [
         Transcript.model_validate(
             {**row["plan"], "status": row["status"], "reason": row["reason"], "turns": said[row["id"]]}
@@ -122,6 +140,16 @@ def find_transcript(store: Store, talk: str) -> Transcript:
     return load_transcripts(store, ids=found)[0]
 
 
+def lineage(store: Store, talk: Transcript) -> list[Transcript]:
+    """Read the talks that a fork descends from, its parent first, as far as the run has them."""
+    line: list[Transcript] = []
+    parent = talk.parent
+    while parent is not None and (found := load_transcripts(store, ids=[parent.id])):
+        line += found
+        parent = found[0].parent
+    return line
+
+
 def statuses(store: Store, ids: Sequence[str]) -> dict[str, Status]:
     """How the talks of a plan stand; a talk the store does not know is left out."""
     query = sa.select(_TALKS.c.id, _TALKS.c.status).where(_TALKS.c.run_id == store.run_id)
@@ -133,13 +161,24 @@ def statuses(store: Store, ids: Sequence[str]) -> dict[str, Status]:
 _TURN_INSERT = sa.insert(_TURNS)
 
 
+def _turn_row(store: Store, talk: str, turn: Turn) -> dict[str, Any]:
+    return {
+        "run_id": store.run_id,
+        "talk": talk,
+        "index": turn.index,
+        "speaker": turn.speaker,
+        "text": turn.text,
+        "turn": turn.model_dump(mode="json"),
+    }
+
+
 def _talk_row(store: Store, plan: Transcript, position: int) -> dict[str, Any]:
     delegates = [seat.culture.id for seat in plan.seats if seat.role == "delegate"]
     return {
         "run_id": store.run_id,
         "id": plan.id,
         "position": position,
-        "question": plan.question.id,
+        "question": plan.question.id if plan.question else "",
         "cultures": "+".join(delegates),
         "protocol": plan.protocol.name,
         "status": "planned",

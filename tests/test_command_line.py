@@ -303,8 +303,9 @@ def test_help_answers_without_heavy_imports() -> None:
     "command",
     ["run", "simulate", "refine", "estimate", "doctor", "protocols list", "protocols show", "protocols try",
      "protocols check", "personas list", "personas show", "personas lint", "surveys list", "surveys explore",
-     "surveys contrast", "surveys import-wvs", "surveys import-goqa", "transcripts list",
-     "transcripts show", "transcripts export", "samples list", "samples explain", "samples export", "models list",
+     "surveys contrast", "surveys import-wvs", "surveys import-goqa", "transcripts list", "transcripts show",
+     "transcripts replay", "transcripts verify", "transcripts fork", "transcripts diff", "transcripts export",
+     "transcripts import", "transcripts schema", "samples list", "samples explain", "samples export", "models list",
      "models fetch"],
 )  # fmt: skip
 def test_every_command_has_help(command: str, tmp_path: Path) -> None:

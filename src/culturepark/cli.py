@@ -156,14 +156,18 @@ def refine(
     embedder: Embedder = None,
     keep: Keep = None,
     min_cosine: MinCosine = None,
+    every_talk: Annotated[bool, typer.Option("--all", help="Also forks, imported talks and earlier studies'.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Distil a run's talks again: extract opinions, verify them against the stance, merge what says the same."""
-    from culturepark.study import SAVED
+    from culturepark.runtime.store import DATABASE
+    from culturepark.simulation.saved import SAVED
 
     settings = _settings(locals())
-    study = _study(run / SAVED, **settings)
-    _do(study, run, store, ("refine",), as_json=as_json)
+    # A folder of imported talks has no study yet; then the quickstart's settings are where the options begin.
+    fresh = (run / DATABASE).exists() and not (run / SAVED).exists()
+    study = _study(None if fresh else run / SAVED, **settings)
+    _do(study, run, store, ("refine",), as_json=as_json, every_talk=every_talk)
 
 
 @app.command()
@@ -210,9 +214,12 @@ def estimate(
         note(f"stances: {text}")
 
 
+NO_SETTINGS = {"study_file", "run", "store", "every_talk", "as_json", "DATABASE", "SAVED"}
+
+
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
     """A command's options, without what is no setting of the study."""
-    return {key: value for key, value in given.items() if key not in {"study_file", "run", "store", "as_json", "SAVED"}}
+    return {key: value for key, value in given.items() if key not in NO_SETTINGS}
 
 
 def _study(path: Path | None, **options: Any) -> "Study":
@@ -262,13 +269,13 @@ def _arguments(pairs: list[str] | None, *, fresh: bool) -> dict[str, Any] | None
     return found if found or fresh else None
 
 
-def _do(study: "Study", run: Path | None, store: str | None, stages: "tuple[Stage, ...]", *, as_json: bool) -> None:
+def _do(study: "Study", run: Path | None, store: str | None, stages: "tuple[Stage, ...]", *, as_json: bool, every_talk: bool = False) -> None:
     from culturepark.pipeline import default_folder, run as run_study
     from culturepark.runtime.errors import BudgetSpentError
 
     folder = run or default_folder(study)
     try:
-        result = run_study(study, folder, stages=stages, store_url=store, show=True)
+        result = run_study(study, folder, stages=stages, store_url=store, show=True, every_talk=every_talk)
     except KeyboardInterrupt:
         note(f"interrupted: everything said so far is saved in {folder}; the same command goes on from there")
         raise typer.Exit(code=130) from None

@@ -82,14 +82,14 @@ async def _walk(transcript: Transcript, protocol: TurnProtocol, words: str) -> l
     async def answered(_prompt: str) -> str:
         return words
 
-    scene = Scene(transcript.seats, transcript.question, (), transcript.id, answered)
+    scene = Scene(transcript.seats, transcript.seed, (), transcript.id, answered)
     steps, _ = await drive(protocol, scene, say=lambda _cue, _turn: words, talk=transcript.id)
     return [step.turn for step in steps]
 
 
 def _prompt_tokens(transcript: Transcript, turn: Turn, words: str) -> int:
     seat: Seat = transcript.seat(turn.speaker)
-    asked = character_sheet(seat, transcript.question) + next_line(seat)
+    asked = character_sheet(seat, transcript.seed) + next_line(seat)
     # Tokenizers cut scripts of several bytes a letter finer: their bytes tell more than their letters.
     sheet = len(asked.encode()) + 100
     return int((sheet + turn.index * (len(words) + 10)) / CHARS_PER_TOKEN)

@@ -15,6 +15,7 @@ from culturepark.postprocess.funnel import Funnel
 from culturepark.postprocess.refine import refine
 from culturepark.protocols import LoadedProtocol, load_protocol
 from culturepark.runtime.budget import Budget
+from culturepark.runtime.console import note
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
 from culturepark.runtime.models.embedders import SentenceEmbedder
@@ -81,10 +82,12 @@ def run(
     stages: Sequence[Stage] = STAGES,
     store_url: str | None = None,
     show: bool = False,
+    every_talk: bool = False,
 ) -> Result:
     """Do a study's stages in a run folder (`runs/<name>` by default); what is done already is not done again.
 
-    With `show`, progress goes to stderr.
+    With `show`, progress goes to stderr. With `every_talk`, all complete talks of the folder are refined, not only
+    the study's own: forks and imported ones too.
 
     Raises:
         CultureParkError: For a mistake in the study, a folder in use, an endpoint that cannot be used.
@@ -93,12 +96,19 @@ def run(
     """
     with _terminated_like_interrupted():
         return asyncio.run(
-            run_stages(study, folder or default_folder(study), stages=stages, store_url=store_url, show=show)
+            run_stages(
+                study,
+                folder or default_folder(study),
+                stages=stages,
+                store_url=store_url,
+                show=show,
+                every_talk=every_talk,
+            )
         )
 
 
 async def run_stages(
-    study: Study, folder: Path, *, stages: Sequence[Stage], store_url: str | None, show: bool
+    study: Study, folder: Path, *, stages: Sequence[Stage], store_url: str | None, show: bool, every_talk: bool = False
 ) -> Result:
     """`run` for callers with an event loop of their own."""
     planned = plan(study)
@@ -127,9 +137,7 @@ async def run_stages(
                     seconds["simulate"] = time.monotonic() - clock
                 if "refine" in stages:
                     clock = time.monotonic()
-                    talks = [talk for talk in load_transcripts(store, status="complete") if talk.id in ids]
-                    if not talks:
-                        raise CultureParkError(f"{folder}: no complete talk to refine; run `culturepark simulate` first")
+                    talks = _to_refine(store, None if every_talk else ids)
                     async with _judge(study, ledger, store, budget, tally) as (judge, opened):
                         funnel = await refine(
                             store,
@@ -141,8 +149,33 @@ async def run_stages(
                             progress=progress,
                         )
                     seconds["refine"] = time.monotonic() - clock
-        held = [talk for talk in load_transcripts(store) if talk.id in ids]
+        held = [talk for talk in load_transcripts(store) if every_talk or talk.id in ids]
     return _result(folder, planned, held, tally, seconds, funnel)
+
+
+def _to_refine(store: Store, ids: set[str] | None) -> list[Transcript]:
+    """Complete talks about a survey question: those of the ids, or all.
+
+    Raises:
+        CultureParkError: When there is none, and why.
+    """
+    complete = load_transcripts(store, status="complete")
+    talks = [talk for talk in complete if talk.question is not None and (ids is None or talk.id in ids)]
+    if left_out := sum(talk.question is None for talk in complete if ids is None):
+        note(f"{left_out} talks about no survey question are left out; import them with --question ID")
+    if talks:
+        return talks
+    if ids is not None and any(talk.question is not None for talk in complete):
+        raise CultureParkError(
+            f"{store.folder}: no complete talk of the study to refine, only forks, imported talks or an earlier study's; "
+            "`culturepark refine --all` reads them"
+        )
+    if complete:
+        raise CultureParkError(
+            f"{store.folder}: no complete talk here is about a survey question, so no opinion can be judged or exported; "
+            "import the talks with --question ID"
+        )
+    raise CultureParkError(f"{store.folder}: no complete talk to refine; run `culturepark simulate` first")
 
 
 def plan(study: Study) -> Planned:

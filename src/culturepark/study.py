@@ -14,8 +14,7 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.ledger import LimitSettings
 from culturepark.runtime.record import Record, build, read_yaml
 from culturepark.simulation.plan import SimulateSettings
-
-SAVED = "study.yaml"
+from culturepark.simulation.saved import SAVED
 
 
 class Study(Record):
