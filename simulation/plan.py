@@ -24,12 +24,18 @@ class SimulateSettings(CastSettings):
 
 
 def plan_talks(
-    casting: Sequence[CastTalk], settings: SimulateSettings, protocol: LoadedProtocol, *, model: str, seed: int
+    casting: Sequence[CastTalk],
+    settings: SimulateSettings,
+    protocol: LoadedProtocol,
+    *,
+    model: str,
+    seed: int,
+    draw: int = 0,
 ) -> tuple[Transcript, ...]:
     """Write the talks down before their first turn.
 
-    `model` is the model's identity, `seed` the study's. Each input's hash is kept by name in `inputs`, and the
-    talk's id is the hash of those, so a check can say which input changed.
+    `model` is the model's identity, `seed` the study's; another `draw` is the same talk sampled again. Each input's
+    hash is kept by name in `inputs`, and the talk's id is the hash of those, so a check can say which input changed.
     """
     shared = {
         "protocol": sha256([protocol.name, protocol.args, protocol.sha256]),
@@ -39,6 +45,8 @@ def plan_talks(
         "seed": str(seed),
         "language": "en",
     }
+    if draw:
+        shared["draw"] = str(draw)
     used = ProtocolUsed(name=protocol.name, args=protocol.args, sha256=protocol.sha256)
     return tuple(_plan(talk, shared, used, model=model) for talk in casting)
 

@@ -1,7 +1,9 @@
 """What a study would take, before anything is sent."""
 
+from typing import NamedTuple
+
 from culturepark.personas.seat import Seat
-from culturepark.pipeline import plan
+from culturepark.pipeline import Part, plan
 from culturepark.protocols.base import TurnProtocol
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.budget import known_price
@@ -45,10 +47,42 @@ async def estimate(study: Study) -> Estimate:
         CultureParkError: For any mistake in the study that can be seen before the first request.
     """
     planned = plan(study)
-    words = "x" * int(study.simulate.sampling.max_tokens * CHARS_PER_TOKEN * 0.6)
+    parts = [await _estimated(part) for part in planned.parts]
+    costs = [part.cost for part in parts if part.cost is not None]
+    minutes = [part.minutes for part in parts if part.minutes is not None]
+    return Estimate(
+        talks=len(planned.talks),
+        skipped=len(planned.skipped),
+        turns=sum(part.turns for part in parts),
+        requests=sum(part.turns + part.read + part.opinions for part in parts),
+        tokens_in=sum(part.tokens_in for part in parts),
+        tokens_out=sum(part.tokens_out for part in parts),
+        cost=sum(costs) if len(costs) == len(parts) else None,
+        minutes=round(sum(minutes), 1) if len(minutes) == len(parts) else None,
+        samples=(
+            sum(int(part.opinions * KEPT[0]) for part in parts),
+            sum(int(part.opinions * KEPT[1]) for part in parts),
+        ),
+    )
+
+
+class _Expected(NamedTuple):
+    """What the talks of one part of a study would take, refining included."""
+
+    turns: int
+    read: int
+    opinions: int
+    tokens_in: int
+    tokens_out: int
+    cost: float | None
+    minutes: float | None
+
+
+async def _estimated(part: Part) -> _Expected:
+    words = "x" * int(part.sampling.max_tokens * CHARS_PER_TOKEN * 0.6)
     turns = tokens_in = tokens_out = read = 0
-    for transcript in planned.talks:
-        said = await _walk(transcript, planned.protocol.protocol, words)
+    for transcript in part.talks:
+        said = await _walk(transcript, part.protocol.protocol, words)
         turns += len(said)
         read += sum(transcript.seat(turn.speaker).role == "delegate" for turn in said)
         tokens_in += sum(_prompt_tokens(transcript, turn, words) for turn in said)
@@ -56,19 +90,17 @@ async def estimate(study: Study) -> Estimate:
     opinions = int(read * OPINIONS_PER_TURN)
     tokens_in += read * PROMPT_TOKENS_EXTRACT + opinions * PROMPT_TOKENS_VERIFY
     tokens_out += read * 30 + opinions
-    identity = parse_model(study.model).identity
+    identity = parse_model(part.model).identity
     price = known_price(identity)
     speed = TOKENS_PER_SECOND.get(identity.partition("@")[0])
-    return Estimate(
-        talks=len(planned.talks),
-        skipped=len(planned.casting.skipped),
+    return _Expected(
         turns=turns,
-        requests=turns + read + opinions,
+        read=read,
+        opinions=opinions,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         cost=price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out) if price else None,
-        minutes=round(tokens_out / speed * 2.5 / 60, 1) if speed else None,
-        samples=(int(opinions * KEPT[0]), int(opinions * KEPT[1])),
+        minutes=tokens_out / speed * 2.5 / 60 if speed else None,
     )
 
 

@@ -1,0 +1,135 @@
+"""`culturepark compare`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from culturepark.runtime.console import JsonFlag, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from culturepark.benchmarks.comparison import Comparison
+    from culturepark.benchmarks.decomposition import Decomposition
+
+
+def compare(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    *,
+    by: Annotated[
+        str | None, typer.Option("--by", help="protocol, persona, model, language, or another factor the study varied.")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="Comma-separated names; all by default.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(help="Value that the others are compared with; the commonest by default.")
+    ] = None,
+    decompose: Annotated[
+        bool, typer.Option("--decompose", help="Say instead how much of the spread comes from each factor.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare protocols, people, models or languages over talks that share their seeds, or split the spread."""
+    from culturepark.benchmarks.comparison import compare as compare_talks
+    from culturepark.benchmarks.decomposition import decompose as decompose_talks
+    from culturepark.benchmarks.talk_metrics import chosen_metrics
+    from culturepark.benchmarks.talks import load_talks
+    from culturepark.runtime.errors import CultureParkError
+    from culturepark.runtime.store import open_store
+
+    if (by is None) == (not decompose):
+        raise CultureParkError("write either --by protocol (or persona, model, language) or --decompose")
+    if decompose and baseline is not None:
+        raise CultureParkError("--baseline belongs to --by; leave it out beside --decompose")
+    metrics = chosen_metrics(metric.split(",") if metric else ())
+    store = open_store(run, create=False)
+    try:
+        talks = load_talks(store)
+    finally:
+        store.close()
+    if by is None:
+        splits = decompose_talks(talks, metrics=metrics)
+        if as_json:
+            print_json([split.model_dump(mode="json") for split in splits])
+        else:
+            _show_splits(splits)
+        return
+    found = compare_talks(talks, by, metrics=metrics, baseline=baseline, place=str(run))
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        _show_comparison(found)
+
+
+def _show_comparison(found: "Comparison") -> None:
+    columns = (
+        found.by, "baseline", "metric", "pairs", "mean", "baseline mean", "difference", "95 % interval", "p",
+        "p (Holm)", "detectable",
+    )  # fmt: skip
+    print_table(
+        columns,
+        [
+            (
+                row.value,
+                row.baseline,
+                row.metric,
+                row.pairs,
+                _exact(row.mean),
+                _exact(row.mean_baseline),
+                _exact(row.difference),
+                _range(row.interval),
+                _exact(row.p),
+                _exact(row.p_holm),
+                _exact(row.smallest_detectable),
+            )
+            for row in found.rows
+        ],
+    )
+    say(
+        f"{found.talks} talks, {found.talks - found.unpaired} of them in pairs that differ in {found.by} only; "
+        f"left out: {found.unpaired} without a partner, {found.forks} forks, {found.unfinished} not complete"
+    )
+    for line in found.notes:
+        say(f"note: {line}")
+    _explain([row.metric for row in found.rows])
+
+
+def _show_splits(splits: "Sequence[Decomposition]") -> None:
+    columns = ("metric", "factor", "values", "variance", "95 % interval", "share", "talks for 0.8")
+    rows = [
+        (
+            split.metric,
+            part.factor,
+            part.values,
+            _exact(part.variance),
+            _range(part.interval),
+            f"{100 * part.share:.0f} %",
+            part.talks_needed,
+        )
+        for split in splits
+        for part in split.components
+    ]
+    if rows:
+        print_table(columns, rows)
+    for split in splits:
+        if split.note is not None:
+            say(f"{split.metric}: {split.note}")
+    _explain([split.metric for split in splits])
+
+
+def _explain(metrics: "Sequence[str]") -> None:
+    from culturepark.benchmarks.talk_metrics import METRICS
+
+    for name in dict.fromkeys(metrics):
+        entry = METRICS[name]
+        better = "neither is better" if entry.better == "neither" else f"{entry.better} is better"
+        say(f"{name} ({entry.unit}, {better}): {entry.definition}")
+
+
+def _range(interval: "tuple[float, float] | None") -> str:
+    return "-" if interval is None else f"{_exact(interval[0])} to {_exact(interval[1])}"
+
+
+def _exact(value: float | None) -> str | None:
+    """Three significant digits: variances of shares are small."""
+    return None if value is None else f"{value:.3g}"
