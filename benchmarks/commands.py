@@ -62,29 +62,26 @@ def compare(
 
 
 def _show_comparison(found: "Comparison") -> None:
-    columns = (
-        found.by, "baseline", "metric", "pairs", "mean", "baseline mean", "difference", "95 % interval", "p",
-        "p (Holm)", "detectable",
-    )  # fmt: skip
-    print_table(
-        columns,
-        [
-            (
-                row.value,
-                row.baseline,
-                row.metric,
-                row.pairs,
-                _exact(row.mean),
-                _exact(row.mean_baseline),
-                _exact(row.difference),
-                _range(row.interval),
-                _exact(row.p),
-                _exact(row.p_holm),
-                _exact(row.smallest_detectable),
-            )
-            for row in found.rows
-        ],
-    )
+    for value, baseline in dict.fromkeys((row.value, row.baseline) for row in found.rows):
+        rows = [row for row in found.rows if (row.value, row.baseline) == (value, baseline)]
+        say(f"{found.by}: {value} against {baseline}")
+        print_table(
+            ("metric", "pairs", value, baseline, "difference", "95 % interval", "p", "p (Holm)", "detectable"),
+            [
+                (
+                    row.metric,
+                    row.pairs,
+                    _exact(row.mean),
+                    _exact(row.mean_baseline),
+                    _exact(row.difference),
+                    "-" if row.interval is None else _range(*row.interval),
+                    _exact(row.p),
+                    _exact(row.p_holm),
+                    _exact(row.smallest_detectable),
+                )
+                for row in rows
+            ],
+        )
     say(
         f"{found.talks} talks, {found.talks - found.unpaired} of them in pairs that differ in {found.by} only; "
         f"left out: {found.unpaired} without a partner, {found.forks} forks, {found.unfinished} not complete"
@@ -95,14 +92,13 @@ def _show_comparison(found: "Comparison") -> None:
 
 
 def _show_splits(splits: "Sequence[Decomposition]") -> None:
-    columns = ("metric", "factor", "values", "variance", "95 % interval", "share", "talks for 0.8")
     rows = [
         (
             split.metric,
             part.factor,
             part.values,
             _exact(part.variance),
-            _range(part.interval),
+            _range(*part.interval),
             f"{100 * part.share:.0f} %",
             part.talks_needed,
         )
@@ -110,7 +106,9 @@ def _show_splits(splits: "Sequence[Decomposition]") -> None:
         for part in split.components
     ]
     if rows:
-        print_table(columns, rows)
+        print_table(("metric", "factor", "values", "variance", "95 % interval", "share", "talks for 0.8"), rows)
+        say("talks for 0.8: for each value of the factor, until their order has reliability 0.8;")
+        say("in the last row of a metric, draws of one talk until its own score has")
     for split in splits:
         if split.note is not None:
             say(f"{split.metric}: {split.note}")
@@ -126,8 +124,8 @@ def _explain(metrics: "Sequence[str]") -> None:
         say(f"{name} ({entry.unit}, {better}): {entry.definition}")
 
 
-def _range(interval: "tuple[float, float] | None") -> str:
-    return "-" if interval is None else f"{_exact(interval[0])} to {_exact(interval[1])}"
+def _range(low: float, high: float | None) -> str:
+    return f"{_exact(low)} and more" if high is None else f"{_exact(low)} to {_exact(high)}"
 
 
 def _exact(value: float | None) -> str | None:

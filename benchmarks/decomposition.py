@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from culturepark.benchmarks.statistics import Interval
 from culturepark.benchmarks.talk_metrics import Held, measure
 from culturepark.benchmarks.talks import SEED_PARTS, RunTalks, parts
-from culturepark.benchmarks.variance import distinct_factors, talks_needed, variance_components
+from culturepark.benchmarks.variance import Range, distinct_factors, talks_needed, variance_components
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.record import Record
 from culturepark.simulation.transcript import Transcript
@@ -24,7 +23,7 @@ class Component(Record):
     """How many the run has."""
     variance: float
     """In the square of the metric's unit."""
-    interval: Interval
+    interval: Range
     """95 %, bootstrap."""
     share: float
     """Of the sum of all components, in [0, 1]."""
@@ -96,12 +95,12 @@ def _decomposed(
         if fit is None:
             note = f"{len(values)} talks are too few to tell {len(labels)} factors apart; hold more, or vary less"
         else:
-            components = _components(labels, [float(variance) for variance in fit.variances], fit.intervals)
+            components = _components(labels, fit.variances, fit.intervals)
     return Decomposition(metric=metric, talks=len(values), mean=mean, components=components, note=note)
 
 
 def _components(
-    labels: Mapping[str, Sequence[str]], variances: Sequence[float], intervals: Sequence[Interval]
+    labels: Mapping[str, Sequence[str]], variances: Sequence[float], intervals: Sequence[Range]
 ) -> tuple[Component, ...]:
     total, residual = sum(variances), variances[-1]
     estimated = dict(zip(labels, variances, strict=False))

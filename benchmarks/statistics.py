@@ -30,10 +30,11 @@ def paired_interval(
 ) -> Interval | None:
     """95 % bootstrap interval of the mean paired difference, clustered.
 
-    Clusters are drawn with replacement, then pairs with replacement within each of them. The quantiles are taken
-    further out than 2.5 % (the expanded percentile interval), because few clusters make a plain percentile
-    interval too narrow. In simulations with normal errors (`tests/benchmarks/test_statistics.py`) it covers the true
-    mean in 92 to 99 of 100 cases from five clusters on, where the plain one falls to 84.
+    Clusters are drawn with replacement, then pairs with replacement within each of them. Few clusters make the
+    percentile interval of that too narrow, so it is stretched about the mean as a t interval stretches a normal one,
+    by `t / z * sqrt(g / (g - 1))` with g - 1 degrees of freedom. In simulations with normal errors it covers the true
+    mean in 92 or more of 100 cases, from two clusters on (`tests/benchmarks/test_statistics.py`); unstretched it
+    covers as few as 84 of 100 with five clusters. With two or three clusters it is wide, as it must be.
 
     Args:
         differences: One for each pair.
@@ -46,9 +47,9 @@ def paired_interval(
         None for fewer than two pairs.
 
     Source:
-        T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69 (2015), on
-        expanded percentiles; A. Davison, D. Hinkley, Bootstrap Methods and their Application (1997), section 3.8, on
-        two-stage resampling.
+        A. Davison, D. Hinkley, Bootstrap Methods and their Application (1997), section 3.8, on two-stage resampling;
+        T. Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69 (2015), on the
+        narrowness that is mended here.
     """
     if len(differences) < 2:
         return None
@@ -63,8 +64,10 @@ def paired_interval(
         sums[slots] = group[drawn].sum(axis=1)
     means = sums.sum(axis=1) / sizes[chosen].sum(axis=1)
     units = _units(groups)
-    tail = stats.norm.cdf(-sqrt(units / (units - 1)) * stats.t.ppf((1 + LEVEL) / 2, units - 1))
-    low, high = np.quantile(means, [tail, 1 - tail])
+    edge = (1 + LEVEL) / 2
+    stretch = sqrt(units / (units - 1)) * stats.t.ppf(edge, units - 1) / stats.norm.ppf(edge)
+    mean = float(np.mean(differences))
+    low, high = mean + stretch * (np.quantile(means, [1 - edge, edge]) - mean)
     return Interval(float(low), float(high))
 
 

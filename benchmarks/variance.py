@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from culturepark.benchmarks.statistics import LEVEL, Floats, Interval
+from culturepark.benchmarks.statistics import LEVEL, Floats
 
 ROUNDS = 200
 TOLERANCE = 1e-9
@@ -22,11 +22,19 @@ BISECTIONS = 40
 RELIABILITY = 0.8
 
 
+class Range(NamedTuple):
+    """From, to."""
+
+    low: float
+    high: float | None
+    """None where the talks set no upper bound."""
+
+
 class Fit(NamedTuple):
     """Variance of each factor, the residual's last, in the square of the metric's unit."""
 
-    variances: Floats
-    intervals: tuple[Interval, ...]
+    variances: tuple[float, ...]
+    intervals: tuple[Range, ...]
     """95 % bootstrap intervals; wide where a factor has few values, because two values say little of their spread."""
 
 
@@ -78,8 +86,11 @@ def variance_components(values: Sequence[float], labels: Mapping[str, Sequence[s
     estimated = _reml(y, designs)
     if estimated is None:
         return None
-    intervals = _intervals(y, estimated, designs, seed)
-    return Fit(estimated * spread, tuple(Interval(low * spread, high * spread) for low, high in intervals))
+    intervals = [
+        Range(low * spread, None if high is None else high * spread)
+        for low, high in _intervals(y, estimated, designs, seed)
+    ]
+    return Fit(tuple(float(variance) * spread for variance in estimated), tuple(intervals))
 
 
 def talks_needed(component: float, error: float, *, reliability: float = RELIABILITY) -> int | None:
@@ -167,7 +178,7 @@ def _not_negative(information: Floats, quadratics: Floats) -> Floats:
     return solved
 
 
-def _intervals(y: Floats, variances: Floats, designs: Sequence[Floats], seed: int) -> list[Interval]:
+def _intervals(y: Floats, variances: Floats, designs: Sequence[Floats], seed: int) -> list[Range]:
     rng = np.random.default_rng(seed)
     score = _Score.at(variances, designs, len(y))
     solver = np.linalg.inv(score.information)
@@ -176,7 +187,7 @@ def _intervals(y: Floats, variances: Floats, designs: Sequence[Floats], seed: in
     parts.append(rng.standard_normal((len(y), BOOTSTRAPS)))
     scaled = [np.sqrt(variance) * part for variance, part in zip(variances, parts, strict=True)]
     whole = np.sum(scaled, axis=0)
-    found: list[Interval] = []
+    found: list[Range] = []
     for place, part in enumerate(parts):
         rest = whole - scaled[place]
         # As a function of the component's standard deviation s, an estimate is `constant + s linear + s² square`.
@@ -185,7 +196,7 @@ def _intervals(y: Floats, variances: Floats, designs: Sequence[Floats], seed: in
     return found
 
 
-def _inverted(observed: float, constant: Floats, linear: Floats, square: Floats) -> Interval:
+def _inverted(observed: float, constant: Floats, linear: Floats, square: Floats) -> Range:
     """The variances under which the observed estimate is neither too low nor too high."""
     tail = (1 - LEVEL) / 2
 
@@ -195,14 +206,16 @@ def _inverted(observed: float, constant: Floats, linear: Floats, square: Floats)
     def too_high(variance: float) -> bool:
         return bool(np.mean(constant + np.sqrt(variance) * linear + variance * square <= observed) < tail)
 
-    return Interval(_first(lambda variance: not too_low(variance)), _first(too_high))
+    return Range(_first(lambda variance: not too_low(variance)) or 0.0, _first(too_high))
 
 
-def _first(reached: Callable[[float], bool]) -> float:
-    """The smallest variance from which a condition holds, by bisection of its logarithm; 0 when it holds there."""
+def _first(reached: Callable[[float], bool]) -> float | None:
+    """The smallest variance from which a condition holds, by bisection of its logarithm; None when it never does."""
     if reached(0.0):
         return 0.0
     low, high = np.log(TOLERANCE), np.log(1 / TOLERANCE)
+    if not reached(float(np.exp(high))):
+        return None
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         low, high = (low, middle) if reached(float(np.exp(middle))) else (middle, high)

@@ -29,6 +29,7 @@ from culturepark.runtime.record import Record
 from culturepark.runtime.request import Sampling
 from culturepark.runtime.store import Store, only_writer, open_store
 from culturepark.simulation import Transcript, load_transcripts, plan_talks, simulate
+from culturepark.simulation.talks import save_plans
 from culturepark.study import Study
 from culturepark.vary import Cell, check_met, check_people
 
@@ -138,6 +139,7 @@ async def run_stages(
 
         with show_progress(tally) if show else _silent() as progress:
             clock = time.monotonic()
+            await save_plans(store, planned.talks)
             async with _OneModel(study, make_ledger) as models:
                 if "simulate" in stages:
                     for part in planned.parts:
