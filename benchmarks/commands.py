@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturepark.runtime.console import JsonFlag, print_json, print_table, say
+from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from culturepark.benchmarks.comparison import Comparison
     from culturepark.benchmarks.decomposition import Decomposition
+
+LARGE = 300
+"""Talks from which a split takes more than a few seconds."""
 
 
 def compare(
@@ -48,6 +51,8 @@ def compare(
     finally:
         store.close()
     if by is None:
+        if len(talks.held) > LARGE:
+            note(f"splitting the variance of {len(metrics)} metrics over {len(talks.held)} talks; this takes a while")
         splits = decompose_talks(talks, metrics=metrics)
         if as_json:
             print_json([split.model_dump(mode="json") for split in splits])
@@ -86,8 +91,8 @@ def _show_comparison(found: "Comparison") -> None:
         f"{found.talks} talks, {found.talks - found.unpaired} of them in pairs that differ in {found.by} only; "
         f"left out: {found.unpaired} without a partner, {found.forks} forks, {found.unfinished} not complete"
     )
-    for line in found.notes:
-        say(f"note: {line}")
+    for remark in found.notes:
+        say(f"note: {remark}")
     _explain([row.metric for row in found.rows])
 
 

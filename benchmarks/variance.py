@@ -71,7 +71,8 @@ def variance_components(values: Sequence[float], labels: Mapping[str, Sequence[s
         seed: Of the bootstrap.
 
     Returns:
-        None when the components cannot be told apart with these talks, for instance when there are too few.
+        None when the components cannot be told apart with these talks, for instance when there are too few, or the
+        scoring does not settle.
 
     Source:
         S. Searle, G. Casella, C. McCulloch, Variance Components (1992): Fisher scoring for REML, section 6.7; MINQUE,
@@ -129,7 +130,7 @@ def _reml(y: Floats, designs: Sequence[Floats]) -> Floats | None:
         if np.abs(step - current).max() < 1e-8:
             return step
         current = step
-    return current
+    return None
 
 
 class _Score(NamedTuple):

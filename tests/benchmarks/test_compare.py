@@ -185,10 +185,16 @@ def test_the_spread_adds_up_and_names_its_factors(factorial: Path) -> None:
         "protocol": 2,
         "interaction": 12,
     }
-    (open_one,) = decompose(
-        loaded(factorial)._replace(unrefined="not refined", held=()), metrics=("samples_per_1k_tokens",)
-    )
-    assert (open_one.components, open_one.note) == ((), "not defined in any talk")
+
+
+@pytest.mark.slow
+def test_a_metric_without_values_is_left_open_with_the_reason(factorial: Path) -> None:
+    nothing = loaded(factorial)._replace(unrefined="not refined", held=())
+
+    headline, flagged = decompose(nothing, metrics=("samples_per_1k_tokens", "flagged_turns"))
+
+    assert (headline.components, headline.note) == ((), "not refined")
+    assert (flagged.components, flagged.note) == ((), "not defined in any talk")
 
 
 @pytest.mark.slow
