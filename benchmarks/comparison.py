@@ -261,6 +261,7 @@ FACTORS: Mapping[str, Factor] = {
     "language": Factor(frozenset({"language", "languages"}), _language),
 }
 SETTING_PARTS: Mapping[str, frozenset[str]] = {
+    "talk_language": frozenset({"language", "languages"}),
     "protocol_args": frozenset({"protocol"}),
     "name": frozenset({"people"}),
     "genders": frozenset({"people"}),

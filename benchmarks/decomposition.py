@@ -54,11 +54,11 @@ def factors_of(talk: Transcript) -> dict[str, str]:
     """The value of each factor in a talk.
 
     `seed` is who holds which stance on which question; `interaction` is everything but the draw, so it is there only
-    where talks were drawn more than once.
+    where talks were drawn more than once. Any other factor that the study varied comes after these.
     """
     known = parts(talk)
     delegates = [seat for seat in talk.seats if seat.role == "delegate"]
-    return {
+    found = {
         "question": talk.question.id,
         "culture": "+".join(seat.culture.id for seat in delegates),
         "seed": sha256([known.get(part) for part in sorted(SEED_PARTS)]),
@@ -71,6 +71,8 @@ def factors_of(talk: Transcript) -> dict[str, str]:
         "sampling": known.get("sampling", ""),
         "interaction": sha256({name: known[name] for name in sorted(known.keys() - NO_DRAWS)}),
     }
+    others = {name: sha256(value) for name, value in talk.factors.items() if name not in found and name not in NO_DRAWS}
+    return {**found, **others}
 
 
 def _decomposed(
@@ -90,7 +92,8 @@ def _decomposed(
         note = f"the same in all {len(values)} talks"
     else:
         table = [factors_of(talk) for talk, _ in defined]
-        labels = distinct_factors({factor: [row[factor] for row in table] for factor in table[0]})
+        names = dict.fromkeys(name for row in table for name in row)
+        labels = distinct_factors({name: [row.get(name, "") for row in table] for name in names})
         fit = variance_components(values, labels, seed=SEED)
         if fit is None:
             note = f"{len(values)} talks are too few to tell {len(labels)} factors apart; hold more, or vary less"

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from culturepark.benchmarks import compare, decompose, load_talks
 from culturepark.estimate import estimate
 from culturepark.pipeline import plan, run
 from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.store import open_store
 from culturepark.simulation.transcript import Transcript
 from culturepark.study import Study
 from tests.stub_server import StubServer
@@ -25,6 +27,8 @@ BASE: dict[str, Any] = {
         "talks": 4,
     },
 }
+
+TEMPERATURES = {"sampling.temperature": [0.7, 0.2]}
 
 
 def study(vary: Mapping[str, Any], **simulate: Any) -> Study:
@@ -263,3 +267,24 @@ def test_models_are_opened_one_after_the_other_and_judged_by_the_first(
     assert talked == sorted(talked)  # large, then small
     assert set(talked) == {"large", "small"}
     assert set(asked[asked.index("small") + talked.count("small") :]) == {"large"}
+
+
+@pytest.mark.slow
+def test_talks_held_before_the_study_varied_anything_join_it(
+    stub: StubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    plain, varied = (study(vary).model_copy(update={"base_url": stub.base_url}) for vary in ({}, TEMPERATURES))
+    run(plain, tmp_path, stages=("simulate",))
+    before = stub.stats.distinct
+
+    run(varied, tmp_path, stages=("simulate",))
+
+    store = open_store(tmp_path, create=False)
+    talks = load_talks(store)
+    store.close()
+    found = compare(talks, "sampling.temperature", metrics=("parroting",))
+    assert {body["temperature"] for body in stub.bodies[before:]} == {0.2}
+    assert [(row.value, row.baseline, row.pairs) for row in found.rows] == [("0.2", "0.7", 4)]
+    (split,) = decompose(talks, metrics=("type_token_ratio",))
+    assert "sampling = sampling.temperature" in {part.factor for part in split.components}

@@ -14,7 +14,7 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.ledger import LimitSettings
 from culturepark.runtime.record import Record, build, read_yaml
 from culturepark.simulation.plan import SimulateSettings
-from culturepark.vary import Cell, cells
+from culturepark.vary import Cell, cells, setting_of
 
 SAVED = "study.yaml"
 
@@ -82,10 +82,11 @@ def _refuse_fixed(vary: Any, overrides: Mapping[str, Any], place: str) -> None:
     """
     given = {**overrides, **(overrides.get("simulate") or {})}
     for factor in vary if isinstance(vary, Mapping) else ():
-        if given.get(factor) is not None:
+        value = given.get(setting_of(str(factor)))
+        if value is not None:
             raise CultureParkError(
-                f"{place}: the study varies {factor!r}, so it cannot be set to {given[factor]!r} besides; "
-                f"take it out of `vary` or leave the option out"
+                f"{place}: the study varies {factor!r}, so it cannot be set to {value!r} besides; "
+                "take it out of `vary` or leave the option out"
             )
 
 

@@ -26,9 +26,6 @@ SEEDS = frozenset({"cultures", "source", "questions", "cast", "panel_size", "tal
 UNHEARD = frozenset({"concurrency"})
 OTHER_FACTORS = ("model", "draw", "persona", "name", "language")
 
-Level = tuple[str, JsonValue]
-"""A factor with one of its values."""
-
 
 class Cell(Record):
     """One combination of the factors: what its talks are held with."""
@@ -75,7 +72,7 @@ def cells(vary: Mapping[str, JsonValue], simulate: SimulateSettings, model: str)
     Raises:
         ValueError: For a factor that does not exist or a value that it cannot have; names both.
     """
-    levels = [_levels(factor, values, simulate) for factor, values in vary.items()]
+    levels = [_levels(factor, values) for factor, values in vary.items()]
     return tuple(_cell(dict(combination), simulate, model) for combination in product(*levels))
 
 
@@ -108,7 +105,7 @@ def check_met(chosen: Sequence[Cell], seats: Sequence[Seat]) -> None:
                 raise CultureParkError(f"vary.{factor}.{absent}: nobody of that name sits in these talks; take it out")
 
 
-def _levels(factor: str, values: JsonValue, simulate: SimulateSettings) -> Sequence[tuple[str, Any]]:
+def _levels(factor: str, values: JsonValue) -> Sequence[tuple[str, Any]]:
     """The levels of a factor; of `persona` and `name`, every combination over their cultures or people."""
     if factor in {"persona", "name"}:
         if not isinstance(values, dict) or not values:
@@ -124,12 +121,17 @@ def _levels(factor: str, values: JsonValue, simulate: SimulateSettings) -> Seque
     elif factor == "model":
         _texts(factor, values)
     else:
-        _check_setting(factor, simulate)
+        _check_setting(factor)
     return [(factor, value) for value in listed]
 
 
-def _check_setting(factor: str, simulate: SimulateSettings) -> None:
-    setting = LANGUAGE if factor == "language" else factor.partition(".")[0]
+def setting_of(factor: str) -> str:
+    """The setting a factor stands for, with dots: its own name, but for `language`."""
+    return LANGUAGE if factor == "language" else factor
+
+
+def _check_setting(factor: str) -> None:
+    setting = setting_of(factor).partition(".")[0]
     known = set(SimulateSettings.model_fields) - SEEDS - UNHEARD
     if setting in SEEDS:
         raise ValueError(f"vary.{factor}: it decides which seeds there are, so its talks could not be paired; make it two studies")
@@ -165,7 +167,7 @@ def _cell(levels: dict[str, Any], simulate: SimulateSettings, model: str) -> Cel
     changed = simulate.model_dump()
     model, draw = levels.pop("model", model), levels.pop("draw", 0)
     for factor, value in levels.items():
-        *path, last = (LANGUAGE if factor == "language" else factor).split(".")
+        *path, last = setting_of(factor).split(".")
         if factor == "protocol" and isinstance(value, dict):
             name, arguments = _protocol(value)
             changed |= {"protocol": name, "protocol_args": arguments}
