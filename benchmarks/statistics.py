@@ -92,6 +92,8 @@ def sign_flip_p(
         return None
     groups = _grouped(differences, clusters)
     units = groups[0] if len(groups) == 1 else np.array([group.sum() for group in groups])
+    if len(units) == 1:
+        return 1.0  # swapped or not, one pair is as far from 0
     found = stats.permutation_test(
         (units,),
         _distance,
