@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from culturepark.benchmarks import compare, decompose, load_talks
+from culturepark.benchmarks import Held, RunTalks, compare, decompose, load_talks
 from culturepark.estimate import estimate
 from culturepark.pipeline import plan, run
+from culturepark.protocols.turn import Turn
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.store import open_store
 from culturepark.simulation.transcript import Transcript
@@ -66,7 +67,7 @@ def test_the_cell_that_changes_nothing_is_the_study_without_vary() -> None:
     varied = planned({"draw": [0, 1], "sampling.temperature": [0.7, 0.2]})
 
     assert {talk.id for talk in plain} < {talk.id for talk in varied}
-    assert all(talk.factors == {} for talk in plain)
+    assert all(talk.factors == {} and "draw" not in talk.inputs for talk in plain)
     changed = {
         name
         for talk in varied
@@ -74,6 +75,33 @@ def test_the_cell_that_changes_nothing_is_the_study_without_vary() -> None:
         if value not in {other.inputs.get(name) for other in plain}
     }
     assert changed == {"draw", "sampling"}
+
+
+@pytest.mark.parametrize(
+    ("by", "value", "baseline"),
+    [("protocol", "self-guidance", "free-chat"), ("stance", "none", "mode"), ("draw", "1", "0")],
+)
+def test_pairs_differ_in_one_factor_only(by: str, value: str, baseline: str) -> None:
+    talks = planned({"protocol": ["free-chat", "self-guidance"], "stance": ["mode", "none"], "draw": [0, 1]})
+    spoken = [
+        Held(
+            talk.model_copy(
+                update={
+                    "turns": tuple(
+                        Turn(index=0, speaker=seat.id, text="Yes.", finish_reason="stop", model="m")
+                        for seat in talk.seats
+                    )
+                }
+            ),
+            None,
+        )
+        for talk in talks
+    ]
+
+    found = compare(RunTalks(tuple(spoken), forks=0, unfinished=0, unrefined=None), by, metrics=("flagged_turns",))
+
+    assert [(row.value, row.baseline, row.pairs, row.questions) for row in found.rows] == [(value, baseline, 16, 2)]
+    assert found.unpaired == 0
 
 
 def test_persona_says_who_sits_for_a_culture_and_touches_its_talks_only() -> None:
