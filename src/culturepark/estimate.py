@@ -17,7 +17,11 @@ from culturepark.study import Study
 CHARS_PER_TOKEN = 4.0
 OPINIONS_PER_TURN = 1.5
 PROMPT_TOKENS_EXTRACT, PROMPT_TOKENS_VERIFY = 260, 90
-TOKENS_PER_SECOND = {"builtin:qwen2.5-coder-1.5b": 19.0, "builtin:qwen2.5-coder-0.5b": 43.0, "builtin:smollm2-135m": 125.0}
+TOKENS_PER_SECOND = {
+    "builtin:qwen2.5-coder-1.5b": 19.0,
+    "builtin:qwen2.5-coder-0.5b": 43.0,
+    "builtin:smollm2-135m": 125.0,
+}
 """Output tokens a second on two cores, prompts not counted."""
 KEPT = (0.25, 0.6)
 """Share of opinions that become samples: what small and large models were seen to give."""

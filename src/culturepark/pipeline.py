@@ -159,7 +159,9 @@ async def run_stages(
                     clock = time.monotonic()
                     talks = [talk for talk in load_transcripts(store, status="complete") if talk.id in ids]
                     if not talks:
-                        raise CultureParkError(f"{folder}: no complete talk to refine; run `culturepark simulate` first")
+                        raise CultureParkError(
+                            f"{folder}: no complete talk to refine; run `culturepark simulate` first"
+                        )
                     # One judge for all talks: verdicts of several could not be compared.
                     judge, ledger = await models.open(study.refine.judge or planned.models[0])
                     funnel = await refine(

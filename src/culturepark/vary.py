@@ -2,8 +2,8 @@
 
     vary: {protocol: [self-guidance, free-chat], draw: [0, 1, 2]}
 
-A factor is `model`, `draw`, `persona`, `name`, `language`, or any setting of `simulate` that leaves the seeds alone, with
-dots for settings within settings (`sampling.temperature`).
+A factor is `model`, `draw`, `persona`, `name`, `language`, or any setting of `simulate` that leaves the seeds alone,
+with dots for settings within settings (`sampling.temperature`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,8 +85,9 @@ def check_people(chosen: Sequence[Cell], roster: Roster) -> None:
     for cell in chosen:
         for culture, persona in cell.personas.items():
             roster.culture(culture)
-            if roster.persona(persona).culture != culture:
-                raise CultureParkError(f"vary.persona.{culture}: {persona!r} is of culture {roster.persona(persona).culture!r}")
+            own = roster.persona(persona).culture
+            if own != culture:
+                raise CultureParkError(f"vary.persona.{culture}: {persona!r} is of culture {own!r}")
         for persona in cell.names:
             roster.persona(persona)
 
@@ -134,12 +135,15 @@ def _check_setting(factor: str) -> None:
     setting = setting_of(factor).partition(".")[0]
     known = set(SimulateSettings.model_fields) - SEEDS - UNHEARD
     if setting in SEEDS:
-        raise ValueError(f"vary.{factor}: it decides which seeds there are, so its talks could not be paired; make it two studies")
+        raise ValueError(
+            f"vary.{factor}: it decides which seeds there are, so its talks could not be paired; make it two studies"
+        )
     if setting in UNHEARD:
         raise ValueError(f"vary.{factor}: it changes nothing that is said; set it under `simulate`")
     if setting not in known:
         names = sorted({*known - {LANGUAGE}, *OTHER_FACTORS} - ({"language"} if LANGUAGE not in known else set()))
-        raise ValueError(f"vary: no factor named {factor!r}{did_you_mean(factor, names) or '.'} Known: {', '.join(names)}.")
+        hint = did_you_mean(factor, names) or "."
+        raise ValueError(f"vary: no factor named {factor!r}{hint} Known: {', '.join(names)}.")
 
 
 def _listed(factor: str, values: JsonValue) -> list[JsonValue]:
@@ -153,10 +157,10 @@ def _listed(factor: str, values: JsonValue) -> list[JsonValue]:
 
 def _texts(factor: str, values: JsonValue) -> list[str]:
     listed = _listed(factor, values)
-    for value in listed:
-        if not isinstance(value, str):
-            raise ValueError(f"vary.{factor}: {value!r} is no text; put it in quotes")
-    return [str(value) for value in listed]
+    texts = [value for value in listed if isinstance(value, str)]
+    if other := [value for value in listed if not isinstance(value, str)]:
+        raise ValueError(f"vary.{factor}: {other[0]!r} is no text; put it in quotes")
+    return texts
 
 
 def _cell(levels: dict[str, Any], simulate: SimulateSettings, model: str) -> Cell:
@@ -172,11 +176,12 @@ def _cell(levels: dict[str, Any], simulate: SimulateSettings, model: str) -> Cel
             name, arguments = _protocol(value)
             changed |= {"protocol": name, "protocol_args": arguments}
             continue
-        inner = changed
+        inner: Any = changed
         for part in path:
-            inner = inner.get(part) if isinstance(inner, dict) else None  # type: ignore[assignment]
+            inner = inner.get(part) if isinstance(inner, dict) else None
         if not isinstance(inner, dict):
-            raise ValueError(f"vary: {'.'.join(path)!r} of the factor {factor!r} holds no settings")
+            what = ".".join(path)
+            raise ValueError(f"vary: {what!r} of the factor {factor!r} holds no settings")  # noqa: TRY004  (pydantic reports ValueError only)
         inner[last] = value
     try:
         set_up = SimulateSettings.model_validate(changed)
@@ -189,7 +194,8 @@ def _protocol(value: dict[str, Any]) -> tuple[str, dict[str, JsonValue]]:
     """Read `{interview: {exchanges: 3}}`: a protocol with arguments of its own."""
     if len(value) != 1 or not isinstance(next(iter(value.values())), dict):
         raise ValueError(
-            f"vary.protocol: {value!r} is no protocol; write a name, or {{interview: {{exchanges: 3}}}} for one with arguments"
+            f"vary.protocol: {value!r} is no protocol; write a name, or {{interview: {{exchanges: 3}}}} for one with "
+            "arguments"
         )
     return next(iter(value.items()))
 
