@@ -26,17 +26,25 @@ class SimulateSettings(CastSettings):
 
 
 def plan_talks(
-    casting: Sequence[CastTalk], settings: SimulateSettings, protocol: LoadedProtocol, *, model: str, seed: int
+    casting: Sequence[CastTalk],
+    settings: SimulateSettings,
+    protocol: LoadedProtocol,
+    *,
+    model: str,
+    seed: int,
+    draw: int = 0,
 ) -> tuple[Transcript, ...]:
     """Write the talks down before their first turn.
 
-    `model` is the model's identity, `seed` the study's. Each input's hash is kept by name in `inputs`, and the
-    talk's id is the hash of those, so a check can say which input changed.
+    `model` is the model's identity, `seed` the study's; another `draw` is the same talk sampled again. Each input's
+    hash is kept by name in `inputs`, and the talk's id is the hash of those, so a check can say which input changed.
     """
     shared = {
         **shared_inputs(protocol, model=model, sampling=settings.sampling),
         "seed": str(seed),
     }
+    if draw:
+        shared["draw"] = str(draw)
     used = protocol_used(protocol)
     return tuple(_plan(talk, shared, used, model=model) for talk in casting)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, JsonValue
 
 from culturepark.runtime.budget import BudgetSettings
 from culturepark.runtime.errors import CultureParkError
@@ -25,6 +25,7 @@ class SavedStudy(Record):
     seed: int
     persona_folders: tuple[str, ...]
     simulate: SimulateSettings
+    vary: dict[str, JsonValue]
     budget: BudgetSettings
     limits: LimitSettings
 
@@ -47,6 +48,7 @@ def load_saved(run: Path, *, model: str | None = None) -> SavedStudy:
             seed=0,
             persona_folders=(),
             simulate=SimulateSettings(),
+            vary={},
             budget=BudgetSettings(),
             limits=LimitSettings(),
         )

@@ -52,13 +52,22 @@ _TURNS = cast(sa.Table, TurnRow.__table__)
 
 
 async def save_plans(store: Store, plans: Sequence[Transcript]) -> None:
-    """Write down talks that are not there yet; talks of an earlier plan stay as they are."""
+    """Write down talks that are not there yet; talks of an earlier plan stay as they are, but for their factors."""
     insert = store.insert_new(_TALKS)
     rows = [_talk_row(store, plan, position) for position, plan in enumerate(plans)]
+    varied = {plan.id: plan.model_dump(mode="json")["factors"] for plan in plans if plan.factors}
 
     def job(connection: sa.Connection) -> None:
         if rows:
             connection.execute(insert, rows)
+        if not varied:
+            return
+        # A study that varies something may hold talks which were there before it did.
+        known = sa.select(_TALKS.c.id, _TALKS.c.plan).where(_TALKS.c.run_id == store.run_id)
+        for talk, plan in connection.execute(known).all():
+            if talk in varied and plan.get("factors") != varied[talk]:
+                change = sa.update(_TALKS).where(_TALKS.c.run_id == store.run_id, _TALKS.c.id == talk)
+                connection.execute(change.values(plan={**plan, "factors": varied[talk]}))
 
     await store.write(job)
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from culturepark.personas.casting import cast_talks
 from culturepark.personas.question import Question
 from culturepark.personas.roster import load_roster
 from culturepark.personas.seat import Seat
@@ -12,14 +11,15 @@ from culturepark.personas.stance import stance_from
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.personas.talk_language import worded
 from culturepark.protocols.base import TurnProtocol
-from culturepark.protocols.catalogue import load_protocol
+from culturepark.protocols.catalogue import LoadedProtocol, load_protocol
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
-from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.request import Sampling
-from culturepark.simulation.plan import plan_talks, protocol_used, shared_inputs, spoken_inputs
+from culturepark.simulation.cells import plan_cells
+from culturepark.simulation.plan import protocol_used, shared_inputs, spoken_inputs
 from culturepark.simulation.saved import SavedStudy
 from culturepark.simulation.transcript import IMPORTED, Transcript
+from culturepark.simulation.vary import cells
 
 
 class Rebuilt(NamedTuple):
@@ -27,6 +27,14 @@ class Rebuilt(NamedTuple):
 
     plan: Transcript
     protocol: TurnProtocol
+    sampling: Sampling
+
+
+class _Planned(NamedTuple):
+    """A talk of today's plan."""
+
+    talk: Transcript
+    protocol: LoadedProtocol
     sampling: Sampling
 
 
@@ -42,36 +50,40 @@ class Today:
         self._study = study
         self._roster = load_roster([Path(folder) for folder in study.persona_folders])
         self._survey = load_survey(study.simulate.source)
-        self._protocol = load_protocol(study.simulate.protocol, study.simulate.protocol_args)
-        self._identity = parse_model(study.model).identity
-        casting = cast_talks(study.simulate, self._roster, self._survey, seed=study.seed)
-        plans = plan_talks(casting.talks, study.simulate, self._protocol, model=self._identity, seed=study.seed)
-        self._planned = {_place(plan): plan for plan in plans}
+        chosen = cells(study.vary, study.simulate, study.model)
+        self._planned = {
+            _place(talk): _Planned(talk, one.protocol, one.cell.simulate.sampling)
+            for one in plan_cells(chosen, self._roster, self._survey, seed=study.seed)
+            for talk in one.talks
+        }
 
     def of(self, recorded: Transcript, *, line: Sequence[Transcript] = ()) -> Rebuilt:
         """Rebuild one talk.
 
         `line` holds the talks a fork descends from, as far as the run has them. A talk is found in today's plan by
-        question, cultures and number; one that is not planned any more is rebuilt from today's files all the same.
+        question, cultures, number and factors; one that is not planned any more is rebuilt from today's files all the
+        same.
         """
         root = next((talk for talk in line if talk.id == recorded.root), recorded)
-        planned = None
-        if root.parent is None and root.protocol.name != IMPORTED:
-            planned = self._planned.get(_place(root))
+        is_ours = root.parent is None and root.protocol.name != IMPORTED
+        planned = self._planned.get(_place(root)) if is_ours else None
         seats = tuple(
-            planned.seats[place]
-            if planned and (recorded.parent is None or planned.seats[place].id == seat.id)
+            planned.talk.seats[place]
+            if planned and (recorded.parent is None or planned.talk.seats[place].id == seat.id)
             else self._seat(recorded, seat, root)
             for place, seat in enumerate(recorded.seats)
         )
         question, seats = worded(self._question(recorded), seats, self._survey)
         family = [recorded, *line]
         lost = recorded.parent is not None and root is recorded
-        own_protocol = planned is None or lost or any(talk.parent and talk.parent.edits.protocol for talk in family)
+        if planned is None or lost or any(talk.parent and talk.parent.edits.protocol for talk in family):
+            protocol = load_protocol(recorded.protocol.name, recorded.protocol.args)
+        else:
+            protocol = planned.protocol
         own_model = planned is None or lost or any(talk.parent and talk.parent.edits.model for talk in family)
-        protocol = load_protocol(recorded.protocol.name, recorded.protocol.args) if own_protocol else self._protocol
-        identity = recorded.model if own_model else self._identity
-        sampling = self._study.simulate.sampling
+        identity = recorded.model if own_model or planned is None else planned.talk.model
+        # A fork is sampled as the study says, whatever was varied for its root.
+        sampling = planned.sampling if planned and root is recorded else self._study.simulate.sampling
         today = {
             **shared_inputs(protocol, model=identity, sampling=sampling),
             **spoken_inputs(seats),
@@ -115,7 +127,7 @@ class Today:
         return seat.model_copy(update={"persona": persona, "culture": culture, "stance": stance})
 
 
-def _place(plan: Transcript) -> tuple[str, tuple[str, ...], int]:
+def _place(plan: Transcript) -> tuple[str, tuple[str, ...], int, str]:
     """What finds a talk of one plan in another."""
     cultures = tuple(seat.culture.id for seat in plan.seats)
-    return (plan.question.id if plan.question else "", cultures, plan.replicate)
+    return (plan.question.id if plan.question else "", cultures, plan.replicate, sha256(plan.factors))

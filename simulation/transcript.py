@@ -61,6 +61,8 @@ class Transcript(Record):
     protocol: ProtocolUsed
     parent: Parent | None = None
     replicate: int = 0
+    factors: dict[str, JsonValue] = {}
+    """What a study with `vary` set for this talk, by factor; empty without. No input of the id: what it changed is."""
     status: Literal["planned", "complete", "failed"]
     reason: str | None = None
     """Why a failed talk failed."""

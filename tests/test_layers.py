@@ -1,9 +1,11 @@
 """A stage imports only stages above it; held-out answers have one door; frameworks have one door each."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
+from setuptools import find_packages
 
 from tests.conftest import ROOT
 
@@ -53,6 +55,14 @@ def test_held_out_answers_are_read_by_benchmarks_only() -> None:
     assert [
         path for path in importers("culturepark.personas.surveys.heldout") if not path.startswith("benchmarks/")
     ] == []
+
+
+def test_developer_benchmarks_are_not_in_the_wheel() -> None:
+    find = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]["find"]
+
+    found = find_packages(str(ROOT / find["where"][0]), exclude=find["exclude"])
+
+    assert [name for name in found if name.startswith("culturepark.benchmarks")] == ["culturepark.benchmarks"]
 
 
 def test_stage_links_are_committed_links() -> None:

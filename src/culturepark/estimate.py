@@ -1,7 +1,9 @@
 """What a study would take, before anything is sent."""
 
+from typing import NamedTuple
+
 from culturepark.personas.seat import Seat
-from culturepark.pipeline import plan
+from culturepark.pipeline import Part, plan
 from culturepark.protocols.base import Scene, TurnProtocol
 from culturepark.protocols.trial import drive
 from culturepark.protocols.turn import Turn
@@ -15,7 +17,11 @@ from culturepark.study import Study
 CHARS_PER_TOKEN = 4.0
 OPINIONS_PER_TURN = 1.5
 PROMPT_TOKENS_EXTRACT, PROMPT_TOKENS_VERIFY = 260, 90
-TOKENS_PER_SECOND = {"builtin:qwen2.5-coder-1.5b": 19.0, "builtin:qwen2.5-coder-0.5b": 43.0, "builtin:smollm2-135m": 125.0}
+TOKENS_PER_SECOND = {
+    "builtin:qwen2.5-coder-1.5b": 19.0,
+    "builtin:qwen2.5-coder-0.5b": 43.0,
+    "builtin:smollm2-135m": 125.0,
+}
 """Output tokens a second on two cores, prompts not counted."""
 KEPT = (0.25, 0.6)
 """Share of opinions that become samples: what small and large models were seen to give."""
@@ -47,10 +53,45 @@ async def estimate(study: Study) -> Estimate:
         CultureParkError: For any mistake in the study that can be seen before the first request.
     """
     planned = plan(study)
-    words = "x" * int(study.simulate.sampling.max_tokens * CHARS_PER_TOKEN * 0.6)
+    parts = [await _estimated(part) for part in planned.parts]
+    costs = [part.cost for part in parts if part.cost is not None]
+    minutes = [part.minutes for part in parts if part.minutes is not None]
+    return Estimate(
+        talks=len(planned.talks),
+        skipped=len(planned.skipped),
+        turns=sum(part.turns for part in parts),
+        requests=sum(part.turns + part.asked + part.read + part.opinions for part in parts),
+        tokens_in=sum(part.tokens_in for part in parts),
+        tokens_out=sum(part.tokens_out for part in parts),
+        cost=sum(costs) if len(costs) == len(parts) else None,
+        minutes=round(sum(minutes), 1) if len(minutes) == len(parts) else None,
+        samples=(
+            sum(int(part.opinions * KEPT[0]) for part in parts),
+            sum(int(part.opinions * KEPT[1]) for part in parts),
+        ),
+        notes=planned.notes,
+    )
+
+
+class _Expected(NamedTuple):
+    """What the talks of one part of a study would take, refining included."""
+
+    turns: int
+    asked: int
+    """Questions of the protocol."""
+    read: int
+    opinions: int
+    tokens_in: int
+    tokens_out: int
+    cost: float | None
+    minutes: float | None
+
+
+async def _estimated(part: Part) -> _Expected:
+    words = "x" * int(part.sampling.max_tokens * CHARS_PER_TOKEN * 0.6)
     turns = asked = tokens_in = tokens_out = read = 0
-    for transcript in planned.talks:
-        said = await _walk(transcript, planned.protocol.protocol, words)
+    for transcript in part.talks:
+        said = await _walk(transcript, part.protocol.protocol, words)
         turns += len(said)
         asks = [ask for turn in said for ask in turn.asks]
         asked += len(asks)
@@ -61,20 +102,18 @@ async def estimate(study: Study) -> Estimate:
     opinions = int(read * OPINIONS_PER_TURN)
     tokens_in += read * PROMPT_TOKENS_EXTRACT + opinions * PROMPT_TOKENS_VERIFY
     tokens_out += read * 30 + opinions
-    identity = parse_model(study.model).identity
+    identity = parse_model(part.model).identity
     price = known_price(identity)
     speed = TOKENS_PER_SECOND.get(identity.partition("@")[0])
-    return Estimate(
-        talks=len(planned.talks),
-        skipped=len(planned.casting.skipped),
+    return _Expected(
         turns=turns,
-        requests=turns + asked + read + opinions,
+        asked=asked,
+        read=read,
+        opinions=opinions,
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         cost=price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out) if price else None,
-        minutes=round(tokens_out / speed * 2.5 / 60, 1) if speed else None,
-        samples=(int(opinions * KEPT[0]), int(opinions * KEPT[1])),
-        notes=planned.casting.notes,
+        minutes=tokens_out / speed * 2.5 / 60 if speed else None,
     )
 
 

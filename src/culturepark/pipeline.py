@@ -5,26 +5,33 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from culturepark.personas import Casting, cast_talks, load_roster, load_survey
+from culturepark.personas.casting import Skipped
+from culturepark.personas.roster import Roster
 from culturepark.postprocess.funnel import Funnel
 from culturepark.postprocess.refine import refine
 from culturepark.protocols import LoadedProtocol, load_protocol
 from culturepark.runtime.budget import Budget
 from culturepark.runtime.console import note
 from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.hashing import sha256
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
 from culturepark.runtime.models.embedders import SentenceEmbedder
+from culturepark.runtime.models.endpoint import Endpoint
 from culturepark.runtime.models.opening import OpenModel, check_address, open_model
-from culturepark.runtime.models.spec import parse_model
+from culturepark.runtime.models.spec import ModelSpec, parse_model
 from culturepark.runtime.progress import Reporter, Silent, show_progress
 from culturepark.runtime.record import Record
+from culturepark.runtime.request import Sampling
 from culturepark.runtime.store import Store, only_writer, open_store
 from culturepark.simulation import Transcript, load_transcripts, plan_talks, simulate
+from culturepark.simulation.cells import plan_cells
+from culturepark.simulation.talks import save_plans
 from culturepark.study import Study
 
 Stage = Literal["simulate", "refine"]
@@ -67,12 +74,33 @@ class Result(Record):
     funnel: Funnel | None
 
 
+class Part(NamedTuple):
+    """Talks that one model holds under one protocol, sampled in one way."""
+
+    model: str
+    protocol: LoadedProtocol
+    sampling: Sampling
+    talks: tuple[Transcript, ...]
+
+
 class Planned(NamedTuple):
     """A study's talks, before anything is sent."""
 
-    casting: Casting
-    talks: tuple[Transcript, ...]
-    protocol: LoadedProtocol
+    parts: tuple[Part, ...]
+    """Those of one model stand together."""
+    skipped: frozenset[Skipped]
+    notes: tuple[str, ...]
+    """Where a stance had to come from more people than asked for."""
+
+    @property
+    def talks(self) -> tuple[Transcript, ...]:
+        """All talks."""
+        return tuple(talk for part in self.parts for talk in part.talks)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that talk, in the order of the study."""
+        return tuple(dict.fromkeys(part.model for part in self.parts))
 
 
 def run(
@@ -119,35 +147,42 @@ async def run_stages(
         budget = Budget(study.budget, spent=spent_before(store))
         ids = {talk.id for talk in planned.talks}
         funnel: Funnel | None = None
+
+        def make_ledger(endpoint: Endpoint) -> Ledger:
+            return Ledger(store, endpoint, budget=budget, limits=study.limits, tally=tally)
+
         with show_progress(tally) if show else _silent() as progress:
             clock = time.monotonic()
-            async with _model(study, study.model) as talker:
-                ledger = Ledger(store, talker.endpoint, budget=budget, limits=study.limits, tally=tally)
+            await save_plans(store, planned.talks)
+            async with _OneModel(study, make_ledger) as models:
                 if "simulate" in stages:
-                    seats = max(len(talk.seats) for talk in planned.talks)
-                    await simulate(
-                        store,
-                        ledger,
-                        planned.talks,
-                        planned.protocol.protocol,
-                        sampling=study.simulate.sampling,
-                        concurrency=_in_flight(study, talker, each=seats),
-                        progress=progress,
-                    )
+                    for part in planned.parts:
+                        talker, ledger = await models.open(part.model)
+                        seats = max(len(talk.seats) for talk in part.talks)
+                        await simulate(
+                            store,
+                            ledger,
+                            part.talks,
+                            part.protocol.protocol,
+                            sampling=part.sampling,
+                            concurrency=_in_flight(study, talker, each=seats),
+                            progress=progress,
+                        )
                     seconds["simulate"] = time.monotonic() - clock
                 if "refine" in stages:
                     clock = time.monotonic()
                     talks = _to_refine(store, None if every_talk else ids)
-                    async with _judge(study, ledger, store, budget, tally) as (judge, opened):
-                        funnel = await refine(
-                            store,
-                            judge,
-                            talks,
-                            SentenceEmbedder(study.refine.embedder),
-                            study.refine,
-                            concurrency=_in_flight(study, opened or talker, each=1),
-                            progress=progress,
-                        )
+                    # One judge for all talks: verdicts of several could not be compared.
+                    judge, ledger = await models.open(study.refine.judge or planned.models[0])
+                    funnel = await refine(
+                        store,
+                        ledger,
+                        talks,
+                        SentenceEmbedder(study.refine.embedder),
+                        study.refine,
+                        concurrency=_in_flight(study, judge, each=1),
+                        progress=progress,
+                    )
                     seconds["refine"] = time.monotonic() - clock
         held = [talk for talk in load_transcripts(store) if every_talk or talk.id in ids]
     return _result(folder, planned, held, tally, seconds, funnel)
@@ -184,15 +219,27 @@ def plan(study: Study) -> Planned:
     Raises:
         CultureParkError: For any mistake in the study that can be seen before the first request.
     """
-    protocol = load_protocol(study.simulate.protocol, study.simulate.protocol_args)
-    model = parse_model(study.model)
-    check_address(model, study.base_url)
     if study.refine.judge is not None:
         parse_model(study.refine.judge)
     roster = load_roster([Path(folder) for folder in study.persona_folders])
-    casting = cast_talks(study.simulate, roster, load_survey(study.simulate.source), seed=study.seed)
-    talks = plan_talks(casting.talks, study.simulate, protocol, model=model.identity, seed=study.seed)
-    return Planned(casting, talks, protocol)
+    survey = load_survey(study.simulate.source)
+    models = list(dict.fromkeys(cell.model for cell in study.cells))
+    for model in map(parse_model, models):
+        check_address(model, _address(study, model))
+    parts: dict[tuple[str, str], Part] = {}
+    held = plan_cells(study.cells, roster, survey, seed=study.seed)
+    for cell, protocol, _, talks in sorted(held, key=lambda one: models.index(one.cell.model)):
+        alike = cell.model, sha256([protocol.name, protocol.args, cell.simulate.sampling])
+        known = {talk.id for part in parts.values() for talk in part.talks}
+        # A factor that does not touch a talk, such as who sits for another culture, makes no second one.
+        new = tuple(talk for talk in talks if talk.id not in known)
+        before = parts[alike].talks if alike in parts else ()
+        parts[alike] = Part(cell.model, protocol, cell.simulate.sampling, before + new)
+    return Planned(
+        tuple(parts.values()),
+        frozenset(skip for one in held for skip in one.casting.skipped),
+        tuple(dict.fromkeys(note for one in held for note in one.casting.notes)),
+    )
 
 
 def default_folder(study: Study) -> Path:
@@ -200,22 +247,35 @@ def default_folder(study: Study) -> Path:
     return Path("runs") / study.name
 
 
-@asynccontextmanager
-async def _model(study: Study, name: str) -> AsyncIterator[OpenModel]:
-    async with open_model(parse_model(name), base_url=study.base_url) as opened:
-        yield opened
+class _OneModel:
+    """Keeps one model open at a time: two built-in ones at once would need the memory of both."""
+
+    def __init__(self, study: Study, make_ledger: Callable[[Endpoint], Ledger]) -> None:
+        self._study = study
+        self._make_ledger = make_ledger
+        self._stack = AsyncExitStack()
+        self._name: str | None = None
+        self._open: tuple[OpenModel, Ledger]
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def open(self, name: str) -> tuple[OpenModel, Ledger]:
+        """The model of this name, which stays open until another is asked for."""
+        if self._name != name:
+            await self._stack.aclose()
+            spec = parse_model(name)
+            model = await self._stack.enter_async_context(open_model(spec, base_url=_address(self._study, spec)))
+            self._name, self._open = name, (model, self._make_ledger(model.endpoint))
+        return self._open
 
 
-@asynccontextmanager
-async def _judge(
-    study: Study, ledger: Ledger, store: Store, budget: Budget, tally: Tally
-) -> AsyncIterator[tuple[Ledger, OpenModel | None]]:
-    """The judge's ledger: the talking model's own, or a second model's with the same budget."""
-    if study.refine.judge is None or study.refine.judge == study.model:
-        yield ledger, None
-        return
-    async with _model(study, study.refine.judge) as opened:
-        yield Ledger(store, opened.endpoint, budget=budget, limits=study.limits, tally=tally), opened
+def _address(study: Study, model: ModelSpec) -> str | None:
+    """The server's address; where models are varied, our own among them have none."""
+    return None if "model" in study.vary and model.kind != "openai" else study.base_url
 
 
 def _in_flight(study: Study, model: OpenModel, *, each: int) -> int:
@@ -264,8 +324,8 @@ def _result(
         run=str(folder),
         dialogues=sum(talk.status == "complete" for talk in held),
         failed=tuple(Failure(talk=talk.id, reason=talk.reason or "") for talk in held if talk.status == "failed"),
-        skipped=len(planned.casting.skipped),
-        notes=planned.casting.notes,
+        skipped=len(planned.skipped),
+        notes=planned.notes,
         turns=len(turns),
         flagged=sum(bool(turn.flags) for turn in turns),
         requests_sent=tally.sent,

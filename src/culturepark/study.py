@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from pydantic import Field
+from pydantic import Field, JsonValue, model_validator
 
 from culturepark.postprocess.refine import RefineSettings
 from culturepark.runtime.budget import BudgetSettings
@@ -15,6 +15,7 @@ from culturepark.runtime.ledger import LimitSettings
 from culturepark.runtime.record import Record, build, read_yaml
 from culturepark.simulation.plan import SimulateSettings
 from culturepark.simulation.saved import SAVED
+from culturepark.simulation.vary import Cell, cells, setting_of
 
 
 class Study(Record):
@@ -29,9 +30,21 @@ class Study(Record):
     persona_folders: tuple[str, ...] = ()
     """Folders of culture files that add cultures and people, or override shipped ones."""
     simulate: SimulateSettings = SimulateSettings()
+    vary: dict[str, JsonValue] = {}
+    """A factorial: factor to values, see `culturepark.simulation.vary`. Every combination is held over the same seeds."""
     refine: RefineSettings = RefineSettings()
     budget: BudgetSettings = BudgetSettings()
     limits: LimitSettings = LimitSettings()
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The combinations of `vary`; one, the study as it is, without."""
+        return cells(self.vary, self.simulate, self.model)
+
+    @model_validator(mode="after")
+    def _factors_exist(self) -> Self:
+        cells(self.vary, self.simulate, self.model)
+        return self
 
     @classmethod
     def load(cls, path: Path | None, overrides: Mapping[str, Any] | None = None) -> "Study":
@@ -49,6 +62,7 @@ class Study(Record):
             data, place = read_yaml(path), str(path)
         if not isinstance(data, dict):
             raise CultureParkError(f"{place}: expected fields and values, found {type(data).__name__}")
+        _refuse_fixed(data.get("vary"), overrides or {}, place)
         return build(cls, _merged(data, overrides or {}), place=place)
 
     def save(self, folder: Path) -> None:
@@ -57,6 +71,22 @@ class Study(Record):
         partial = folder / f".{SAVED}.partial"
         partial.write_text(text, encoding="utf-8")
         partial.replace(folder / SAVED)
+
+
+def _refuse_fixed(vary: Any, overrides: Mapping[str, Any], place: str) -> None:
+    """Refuse an option for what the study varies: it would change nothing.
+
+    Raises:
+        CultureParkError: Names the factor.
+    """
+    given = {**overrides, **(overrides.get("simulate") or {})}
+    for factor in vary if isinstance(vary, Mapping) else ():
+        value = given.get(setting_of(str(factor)))
+        if value is not None:
+            raise CultureParkError(
+                f"{place}: the study varies {factor!r}, so it cannot be set to {value!r} besides; "
+                "take it out of `vary` or leave the option out"
+            )
 
 
 def _merged(data: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
