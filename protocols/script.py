@@ -112,7 +112,8 @@ class Script(Record):
             raise ValueError(f"argument {min(unused)!r} is never used; name it in `repeat` or `until`")
         reached = {step.speaker for step in self.rounds}
         others = reached & {"delegates", "next delegate"}
-        everybody = reached & {"everyone", "next speaker"} or ("main_contact" in reached and others)
+        # `next speaker` looks at who spoke last: a step between can keep it on the same two.
+        everybody = "everyone" in reached or reached == {"next speaker"} or ("main_contact" in reached and bool(others))
         if self.until.everyone_spoke and not (everybody or self.repeat or self.until.turns):
             raise ValueError(
                 "until.everyone_spoke may never hold, because the rounds do not let everybody speak; "

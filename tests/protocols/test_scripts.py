@@ -146,6 +146,9 @@ def test_lists_of_guidance_take_turns_and_placeholders_are_filled() -> None:
         ("name: s\nrounds: [{speaker: main_contact}]\nuntil: {everyone_spoke: 1}",
          "s.yaml: until.everyone_spoke may never hold, because the rounds do not let everybody speak; "
          "let `everyone` speak in a round, or give `repeat` or `until.turns` as well"),
+        ("name: s\nrounds: [{speaker: next speaker}, {speaker: 1}]\nuntil: {everyone_spoke: 1}",
+         "s.yaml: until.everyone_spoke may never hold, because the rounds do not let everybody speak; "
+         "let `everyone` speak in a round, or give `repeat` or `until.turns` as well"),
     ],
 )  # fmt: skip
 def test_a_script_that_is_wrong_is_refused_in_one_line(script: str, message: str) -> None:
