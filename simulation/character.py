@@ -1,9 +1,11 @@
 """What a persona is told: a character sheet held to a stance that people of its country really gave.
 
 Asked to *be* somebody in a chat, a small model agrees with whatever it heard last, or says it is a language
-model. Asked to write the *next line of a script* by a person who believes something, it keeps the stance.
+model. Asked to write the *next line of a script* by a person who believes something, and shown two such lines of
+another talk, it keeps the stance.
 """
 
+from functools import lru_cache
 from importlib.resources import files
 from typing import Literal
 
@@ -11,15 +13,61 @@ from culturepark.personas.question import Question
 from culturepark.personas.seat import Seat
 from culturepark.personas.stance import Stance
 from culturepark.runtime.hashing import sha256
+from culturepark.runtime.record import Record, build, parse_yaml
+from culturepark.runtime.request import Message
 
 COMMON_FROM, MINORITY_BELOW = 0.5, 0.2
 Consensus = Literal["common", "usual", "minority", "other_country"]
 
 
+class Example(Record):
+    """One line of another talk, as it is asked for and as it was said."""
+
+    name: str
+    person: str
+    belief: str
+    told: str
+    """The belief, said to the speaker."""
+    heard: tuple[str, ...]
+    """The talk so far, line by line."""
+    guidance: str
+    said: str
+
+    def asked(self, *, with_belief: bool) -> str:
+        """The request for the line, in the shape of a real one."""
+        sheet = [self.person, self.belief] if with_belief else [self.person]
+        belief = f" {self.told}" if with_belief else ""
+        request = _NEXT.format(name=self.name, direction=f" {self.guidance}", belief=belief, again="")
+        return "\n".join((*sheet, *self.heard, request))
+
+
+class Prompts(Record):
+    """`prompts/english.yaml`."""
+
+    writer: str
+    """What the model is to do, the same for everybody."""
+    sheet: str
+    examples: tuple[Example, ...]
+
+
+def demonstration(*, with_belief: bool) -> tuple[Message, ...]:
+    """What comes first in every English context, the same for all seats with a stance: the task, and how it is done."""
+    prompts = _prompts()
+    shown = [
+        message
+        for example in prompts.examples
+        for message in (
+            Message(role="user", content=example.asked(with_belief=with_belief)),
+            Message(role="assistant", content=example.said),
+        )
+    ]
+    return (Message(role="system", content=prompts.writer), *shown)
+
+
 def character_sheet(seat: Seat, question: Question) -> str:
-    """Write the system prompt of one seat. Nobody sees another seat's sheet."""
+    """Describe one seat. Nobody sees another seat's sheet."""
     persona = seat.persona
-    text = _template().format(
+    text = _prompts().sheet.format(
         name=persona.name,
         adult="woman" if persona.gender == "female" else "man",
         country=seat.culture.country_name,
@@ -65,14 +113,16 @@ def as_you(words: str, *, name: str) -> str:
 
 def templates_sha256() -> str:
     """Hash of everything that words a prompt: part of a talk's identity."""
-    return sha256([_template(), said("N", "T"), announced("G"), _NEXT, _YOU, _BELIEFS])
+    return sha256([_prompts(), said("N", "T"), announced("G"), _NEXT, _YOU, _BELIEFS])
 
 
-def _template() -> str:
-    return (files(__package__) / "prompts" / "character.md").read_text(encoding="utf-8")
+@lru_cache(maxsize=1)
+def _prompts() -> Prompts:
+    text = (files(__package__) / "prompts" / "english.yaml").read_text(encoding="utf-8")
+    return build(Prompts, parse_yaml(text, place="english.yaml"), place="english.yaml")
 
 
-_NEXT = "\n[Direction for {name}:{direction}{belief} Two short sentences, in the first person.{again}]\n{name}:"
+_NEXT = "\n[Direction for {name}:{direction}{belief}{again}]\n{name}:"
 _YOU = {
     "agrees": "agree",
     "answers": "answer",
@@ -87,11 +137,11 @@ _YOU = {
 _BELIEFS = {
     "topic": "The talk is about {topic}.",
     "stance": "{name} {words}.",
-    "common": "Most people in {country} answer the same way, and {name} has never doubted it.",
-    "usual": "About {percent} of 100 people in {country} answer the same way.",
-    "minority": "Only about {percent} of 100 people in {country} answer this way; {name} knows that and stands by it.",
+    "common": "Most people in {country} see this as {name} does.",
+    "usual": "About {percent} of 100 people in {country} see this as {name} does.",
+    "minority": "Only about {percent} of 100 people in {country} see this as {name} does; {name} knows that and stands "
+    "by it.",
     "other_country": "{name} knows that this is not how everybody in {country} sees it.",
-    "firm": "{name} never gives this belief up, and has reasons from life for it.",
 }
 
 
@@ -104,7 +154,7 @@ def _belief(seat: Seat, question: Question) -> str:
             "words": seat.stance.words,
             "percent": percent(seat.stance),
         }
-        lines += [_BELIEFS[key].format(**facts) for key in ("stance", consensus(seat.stance, seat), "firm")]
+        lines += [_BELIEFS[key].format(**facts) for key in ("stance", consensus(seat.stance, seat))]
     return "\n".join(lines)
 
 

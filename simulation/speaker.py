@@ -8,16 +8,16 @@ from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from autogen_core import CancellationToken
 from autogen_core.model_context import UnboundedChatCompletionContext
-from autogen_core.models import LLMMessage, RequestUsage, SystemMessage, UserMessage
+from autogen_core.models import AssistantMessage, LLMMessage, RequestUsage, SystemMessage, UserMessage
 
 from culturepark.personas.question import Question
 from culturepark.personas.seat import Seat
 from culturepark.protocols.turn import Flag, Turn
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
-from culturepark.runtime.request import Completed
+from culturepark.runtime.request import Completed, Message
 from culturepark.simulation.character import said
 from culturepark.simulation.checks import flags, tidy
-from culturepark.simulation.tongues import announced, character_sheet, next_line
+from culturepark.simulation.tongues import announced, briefing, next_line
 
 MODERATOR = "moderator"
 FAILED = "failed"
@@ -55,7 +55,7 @@ class PersonaAgent(BaseChatAgent):
         self._names = {other.id: other.name for other in seats}
         self._mixed = len({other.language for other in seats}) > 1
         self._client = client
-        self._sheet = SystemMessage(content=character_sheet(seat, question, mixed=self._mixed))
+        self._briefing = [_spoken_to(message) for message in briefing(seat, question, mixed=self._mixed)]
         self._context = UnboundedChatCompletionContext(initial_messages=self._remember(turns))
         self._said = [(turn.speaker, turn.text) for turn in turns]
         self._whisper: str | None = None
@@ -106,7 +106,7 @@ class PersonaAgent(BaseChatAgent):
 
     async def _speak(self) -> Spoken:
         """Ask; if the turn checks object, ask once more, naming the fault, and keep the better of the two."""
-        memory = [self._sheet, *await self._context.get_messages()]
+        memory = [*self._briefing, *await self._context.get_messages()]
         first = await self._draw(memory, draw=0)
         if not first.flags:
             return first
@@ -150,3 +150,12 @@ class PersonaAgent(BaseChatAgent):
                 memory.append(self._announced(turn.cue.guidance))
             memory.append(UserMessage(content=said(self._names[turn.speaker], turn.text), source=turn.speaker))
         return memory
+
+
+def _spoken_to(message: Message) -> LLMMessage:
+    """A message of the briefing as AutoGen's contexts hold it."""
+    if message.role == "system":
+        return SystemMessage(content=message.content)
+    if message.role == "assistant":
+        return AssistantMessage(content=message.content, source=MODERATOR)
+    return UserMessage(content=message.content, source=MODERATOR)

@@ -16,6 +16,7 @@ from culturepark.protocols.turn import Flag
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.record import Record, build, parse_yaml
+from culturepark.runtime.request import Message
 from culturepark.simulation import character
 
 ENGLISH_MIXED = (
@@ -60,8 +61,16 @@ class Tongue(Record):
     """What to mend, by what the turn checks found."""
 
 
+def briefing(seat: Seat, question: Question, *, mixed: bool = False) -> tuple[Message, ...]:
+    """What stands before the script in one seat's context: what to do, and who the seat is."""
+    sheet = character_sheet(seat, question, mixed=mixed)
+    if tongue_of(seat.language) is not None:
+        return (Message(role="system", content=sheet),)
+    return (*character.demonstration(with_belief=seat.stance is not None), Message(role="user", content=sheet))
+
+
 def character_sheet(seat: Seat, question: Question, *, mixed: bool = False) -> str:
-    """Write the system prompt of one seat. Nobody sees another seat's sheet.
+    """Describe one seat. Nobody sees another seat's sheet.
 
     `mixed` says that not all seats speak the same language.
     """

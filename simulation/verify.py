@@ -238,7 +238,7 @@ def _prompt_differs(number: int, place: int, was: Sequence[Message], now: Sequen
     )
     what = f"message {place} ({role}) of the prompt, line {line} differs"
     divergence = Divergence(turn=number, what=what, message=place, role=role, line=line, diff=_diff(old, new))
-    return _DivergedError(divergence, TOLD if role == "system" else ASKED)
+    return _DivergedError(divergence, TOLD if place < len(now) - 1 else ASKED)
 
 
 def _first_difference(was: Sequence[Message], now: Sequence[Message]) -> int | None:

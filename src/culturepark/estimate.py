@@ -10,7 +10,7 @@ from culturepark.protocols.turn import Turn
 from culturepark.runtime.budget import known_price
 from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.record import Record
-from culturepark.simulation.tongues import character_sheet, next_line
+from culturepark.simulation.tongues import briefing, next_line
 from culturepark.simulation.transcript import Transcript
 from culturepark.study import Study
 
@@ -128,7 +128,7 @@ async def _walk(transcript: Transcript, protocol: TurnProtocol, words: str) -> l
 
 def _prompt_tokens(transcript: Transcript, turn: Turn, words: str) -> int:
     seat: Seat = transcript.seat(turn.speaker)
-    asked = character_sheet(seat, transcript.seed) + next_line(seat)
+    asked = "".join(message.content for message in briefing(seat, transcript.seed)) + next_line(seat)
     # Tokenizers cut scripts of several bytes a letter finer: their bytes tell more than their letters.
     sheet = len(asked.encode()) + 100
     return int((sheet + turn.index * (len(words) + 10)) / CHARS_PER_TOKEN)

@@ -76,14 +76,14 @@ def test_an_edited_persona_is_named_with_turn_and_line(held: Held) -> None:
     assert causes(found) == [("persona", f"seats[{place}].persona.background")]
     where = found["divergence"]
     first = next(turn.index for turn in talk.turns if turn.speaker == "korean_joon")
-    assert (where["turn"], where["message"], where["role"], where["line"]) == (first, 0, "system", 2)
+    assert (where["turn"], where["message"], where["role"], where["line"]) == (first, 5, "user", 1)
     assert found["turns"] == first
     assert [line for line in where["diff"] if line[0] in "-+"][2:] == [
         "-Joon is a man from South Korea. He is 44, an engineer at a car parts maker in Ulsan, married, with two sons at school.",
         "+Joon is a man from South Korea. He is 44, an engineer at a shipyard in Ulsan, married, with two sons at school.",
     ]
     text = command("transcripts", "verify", talk.id, "--run", str(held.run), expect=1)
-    assert f"talk {talk.id}: diverges at turn {first}: message 0 (system) of the prompt, line 2 differs\n" in text
+    assert f"talk {talk.id}: diverges at turn {first}: message 5 (user) of the prompt, line 1 differs\n" in text
     assert f"  changed persona: seats[{place}].persona.background 'He is 44, an engineer at a car parts" in text
 
 
@@ -173,14 +173,14 @@ def test_another_seed_deals_other_stances(held: Held) -> None:
     for one in diverged:
         assert causes(one)[0] == ("seed", "seed")
         assert {kind for kind, _ in causes(one)} == {"seed", "stance"}
-        assert one["divergence"]["role"] == "system"
+        assert one["divergence"]["message"] == 5
 
 
 @pytest.mark.slow
 def test_an_edited_template_is_named(held: Held, tmp_path: Path) -> None:
     source = tmp_path / "source"
     shutil.copytree(ROOT / "src/culturepark", source / "culturepark", ignore=shutil.ignore_patterns("__pycache__"))
-    template = source / "culturepark/simulation/prompts/character.md"
+    template = source / "culturepark/simulation/prompts/english.yaml"
     template.write_text(template.read_text("utf-8").replace("a novel", "a play"), encoding="utf-8")
     talk = held.talks()[0]
     done = subprocess.run(
@@ -270,8 +270,9 @@ def test_the_recorded_prompt_is_read_back_whole(held: Held) -> None:
     for turn, reply in zip(talk.turns, found, strict=True):
         assert reply is not None
         assert reply.key == turn.request
-        assert [message.role for message in reply.request.messages] == ["system"] + ["user"] * (turn.index + 1)
-        heard = [message.content for message in reply.request.messages[1:-1]]
+        roles = ["system", *["user", "assistant"] * 2, "user"]
+        assert [message.role for message in reply.request.messages] == [*roles, *["user"] * (turn.index + 1)]
+        heard = [message.content for message in reply.request.messages[len(roles) : -1]]
         assert heard == [f"{talk.seat(said.speaker).name}: {said.text}" for said in talk.turns[: turn.index]]
 
 
