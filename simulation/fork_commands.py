@@ -1,6 +1,5 @@
 """`culturepark transcripts fork|diff`: talks that go another way, and what came of it."""
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +36,7 @@ def fork_talk(
     as_json: JsonFlag = False,
 ) -> None:
     """Go another way from a turn on. What comes before is shared, and never asked for again."""
+    from culturepark.runtime.engine import run_to_end
     from culturepark.runtime.store import only_writer
     from culturepark.simulation.saved import load_saved
     from culturepark.simulation.talks import find_transcript, load_transcripts
@@ -58,7 +58,7 @@ def fork_talk(
                 say_instead=say_instead,
             )
             with stoppable("what was said is saved; the same command goes on from there"):
-                fork, sent = asyncio.run(work)
+                fork, sent = run_to_end(work)
             (held,) = load_transcripts(store, ids=[fork])
     if as_json:
         print_json({**held.model_dump(mode="json"), "requests_sent": sent})

@@ -162,13 +162,23 @@ def test_killed_at_random_moments_nothing_is_lost_doubled_or_paid_twice(tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_says_how_to_go_on(how: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "keyboard"),
+    [
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_IGN),
+    ],
+    ids=["Ctrl-C", "terminated", "terminated in the background"],
+)
+def test_an_interrupted_run_says_how_to_go_on(how: signal.Signals, keyboard: Any, tmp_path: Path) -> None:
     with serving(delay=0.2) as stub:
         command = [sys.executable, "-m", "culturepark", *job(stub.base_url, tmp_path / "run")]
+        before = signal.signal(signal.SIGINT, keyboard)  # a child inherits what is ignored, and nothing else
         child = subprocess.Popen(
             command, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        signal.signal(signal.SIGINT, before)
         while stub.stats.requests < 6 and child.poll() is None:
             time.sleep(0.01)
         child.send_signal(how)

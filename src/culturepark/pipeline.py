@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from culturepark.postprocess.refine import refine
 from culturepark.protocols import LoadedProtocol, load_protocol
 from culturepark.runtime.budget import Budget
 from culturepark.runtime.console import note
+from culturepark.runtime.engine import run_to_end
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
@@ -122,9 +122,8 @@ def run(
         BudgetSpentError: When the budget ended the run; what is done is saved.
         KeyboardInterrupt: On Ctrl-C or SIGTERM; what is done is saved.
     """
-    with _terminated_like_interrupted():
-        return asyncio.run(
-            run_stages(
+    return run_to_end(
+        run_stages(
                 study,
                 folder or default_folder(study),
                 stages=stages,
@@ -132,7 +131,7 @@ def run(
                 show=show,
                 every_talk=every_talk,
             )
-        )
+    )
 
 
 async def run_stages(
@@ -295,20 +294,6 @@ def _opened(folder: Path, url: str | None) -> Iterator[Store]:
 @contextmanager
 def _silent() -> Iterator[Reporter]:
     yield Silent()
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM end the run as Ctrl-C does, state saved and servers stopped."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _result(

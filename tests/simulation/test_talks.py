@@ -81,13 +81,14 @@ def test_self_guidance_alternates_and_whispers_to_the_speaker_alone(tmp_path: Pa
     assert [turn.speaker for turn in talk.turns] == [main, delegate] * 3
     assert all(turn.cue is not None and turn.cue.private for turn in talk.turns)
     assert talk.turns[0].cue is not None
-    whispers = {turn.cue.guidance for turn in talk.turns if turn.cue}
-    assert len(whispers) == 5
-    for body in bodies:
-        asked = body["messages"][-1]["content"]
-        assert len([whisper for whisper in whispers if f" {whisper} " in asked]) == (
-            f"about {talk.seed.topic}." in asked
-        )
+    whispers = [turn.cue.guidance for turn in talk.turns if turn.cue]
+    sheets = {seat.id: f"{seat.name} is a " for seat in talk.seats}
+    for turn, whisper in zip(talk.turns, whispers, strict=True):
+        asked = [
+            body["messages"][-1]["content"] for body in bodies if f": {whisper} " in body["messages"][-1]["content"]
+        ]
+        assert any(text.startswith(sheets[turn.speaker]) for text in asked)
+        assert all(sum(f": {other} " in text for other in set(whispers)) == 1 for text in asked)
 
 
 def test_each_persona_knows_only_its_own_stance(tmp_path: Path) -> None:
