@@ -19,7 +19,7 @@ ROLE_BREAK = re.compile(
     r"|here('s| is) (the|a) (next )?line|the moderator|in a whisper|openai|alibaba)\b",
     re.IGNORECASE,
 )
-NEAR_COPY = 0.4
+NEAR_COPY = 0.3
 """Share of an utterance's runs of letters found in an earlier one, from which it counts as a copy."""
 SHINGLE = (20, 8)
 """Length of a run in alphabetic scripts, and in those where a letter is a word or a syllable (Chinese, Korean)."""
