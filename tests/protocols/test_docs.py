@@ -52,11 +52,11 @@ def test_the_page_runs_from_an_empty_folder_to_a_talk(tmp_path: Path) -> None:
     assert "1 passed" in done.stdout, done.stdout
 
 
-def test_every_shipped_protocol_has_a_paragraph_and_a_place_for_a_sample() -> None:
+def test_every_shipped_protocol_has_a_paragraph_and_a_sample_talk() -> None:
     names = [found.name for found in list_protocols()]
 
     assert sorted(re.findall(r"^\*\*([\w-]+)\*\* ", PAGE, re.MULTILINE)) == names
-    assert sorted(re.findall(r"^<!-- sample: ([\w-]+) -->$", PAGE, re.MULTILINE)) == names
+    assert sorted(re.findall(r"<details><summary>A talk</summary>\n\n`.* --protocol ([\w-]+) ", PAGE)) == names
 
 
 def test_the_first_protocol_is_about_twenty_lines() -> None:
