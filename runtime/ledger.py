@@ -189,9 +189,8 @@ class Ledger:
         return reply
 
     def _committed(self, key: str) -> Reply | None:
-        query = sa.select(_REPLIES.c.reply).where(_REPLIES.c.run_id == self._store.run_id, _REPLIES.c.key == key)
         with self._store.engine.connect() as connection:
-            found = connection.scalar(query)
+            found = connection.scalar(_COMMITTED, {"run": self._store.run_id, "key": key})
         return Reply.model_validate(found) if found is not None else None
 
     async def _commit(
@@ -278,3 +277,6 @@ def _wait(state: RetryCallState) -> float:
 
 _MESSAGES = cast(sa.Table, PromptMessage.__table__)
 _REPLIES = cast(sa.Table, CommittedReply.__table__)
+_COMMITTED = sa.select(_REPLIES.c.reply).where(
+    _REPLIES.c.run_id == sa.bindparam("run"), _REPLIES.c.key == sa.bindparam("key")
+)

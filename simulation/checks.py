@@ -89,12 +89,13 @@ def copies(text: str, earlier: str) -> bool:
     return bool(own) and len(own & known) / len(own) >= NEAR_COPY
 
 
-def _shingles(text: str) -> set[str]:
+@lru_cache(maxsize=20_000)  # each utterance is compared with every later one of its talk
+def _shingles(text: str) -> frozenset[str]:
     """Every run of letters as long as about five words, spaces left out: small models lose some when they copy."""
     letters = "".join(char for char in text.casefold() if char.isalnum())
     syllabic = sum(char >= FIRST_SYLLABIC for char in letters) > len(letters) / 2
     size = min(SHINGLE[syllabic], len(letters))
-    return {letters[start : start + size] for start in range(len(letters) - size + 1)} if size else set()
+    return frozenset(letters[start : start + size] for start in range(len(letters) - size + 1)) if size else frozenset()
 
 
 def _breaks_role(text: str, language: str) -> bool:

@@ -5,6 +5,7 @@ Built on `BaseGroupChat` and its manager of autogen-agentchat 0.7.5 (private mod
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
 from culturepark.simulation.speaker import FAILED, MODERATOR, PersonaAgent
 
+# A span for every message of every talk costs a tenth of a talk's processor time, and nobody reads them.
+os.environ.setdefault("AUTOGEN_DISABLE_RUNTIME_TRACING", "true")
 # What goes wrong reaches the user as one line of ours (see `Talk.failure`), not as AutoGen's log.
 logging.getLogger("autogen_core").setLevel(logging.CRITICAL)
 logging.getLogger("autogen_core.events").setLevel(logging.CRITICAL)

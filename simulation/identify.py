@@ -26,7 +26,7 @@ def is_in(text: str, language: str) -> bool:
     if own not in SCRIPTS or not letters:
         return True
     script = SCRIPTS[own]
-    if sum(unicodedata.name(char, "").startswith(script) for char in letters) / len(letters) < OWN_SCRIPT_FROM:
+    if sum(_script(char).startswith(script) for char in letters) / len(letters) < OWN_SCRIPT_FROM:
         return False
     if own not in LATIN:
         return True
@@ -37,6 +37,12 @@ def is_in(text: str, language: str) -> bool:
         return True
     likeliest, probability = identify(small)
     return likeliest == own or probability < SURE
+
+
+@lru_cache(maxsize=20_000)
+def _script(char: str) -> str:
+    """A character's Unicode name, which begins with its script."""
+    return unicodedata.name(char, "")
 
 
 def identify(text: str) -> tuple[str, float]:
