@@ -32,10 +32,10 @@ def unescaped(cell: str) -> str:
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Write rows under headings; texts are escaped, numbers and truth values are ours and stand as they are.
+    """Write rows under headings; texts are escaped, numbers are ours and stand as they are.
 
-    Every text stands in quotes, so that a program that cuts at semicolons cannot cut one open either. None is an
-    empty cell.
+    Every text stands in quotes, so that a program that cuts at semicolons cannot cut one open either. Truth values
+    are `true` and `false`, None is an empty cell.
     """
     with path.open("w", encoding=ENCODING, newline="") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
@@ -74,6 +74,8 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
     return escaped(value) if isinstance(value, str) else value
 
 

@@ -115,7 +115,7 @@ def _unread(store: Store, talk: Transcript, index: int, opinions: list[Opinion])
     if talk.parent is not None and index < talk.parent.turn:
         return f"read as turn {index} of {talk.parent.id}, which this talk is a fork of"
     if talk.seat(talk.turns[index].speaker).role == "main_contact":
-        return "no opinion: the main contact's words are read with `extract: all` only"
+        return "no opinion was found in it; the main contact's words are read with `extract: all` only"
     if not any(opinion.talk == talk.id for opinion in opinions):
         return "no opinion of this talk: it came after the last refinement, or is left out (`refine --all` reads forks)"
     return "no opinion was found in it"

@@ -75,7 +75,8 @@ def draw_items(
 
     Opinions are stratified by culture, verdict, side of the stance and pool; pairs by culture and whether they were
     merged. Pairs that were not merged are the removed opinion and the kept one whose words are most like it, of the
-    same culture and question, without the one that stands for it: with merged pairs alone, everybody would say "same".
+    same culture (and question, where there is one), without the one that stands for it: with merged pairs alone,
+    everybody would say "same".
 
     Args:
         opinions: Of the last refinement.
@@ -136,7 +137,7 @@ def _strata(opinions: Sequence[Opinion]) -> dict[str, list[_Candidate]]:
     found: dict[str, list[_Candidate]] = defaultdict(list)
     by_id = {opinion.id: opinion for opinion in opinions}
     seen: set[tuple[str, str, str]] = set()
-    kept: dict[tuple[str, str], list[Opinion]] = defaultdict(list)
+    kept: dict[str, list[Opinion]] = defaultdict(list)
     for opinion in opinions:
         words = (opinion.culture, opinion.question, opinion.text.casefold())
         if words not in seen:  # the same words twice would be rated twice
@@ -145,13 +146,14 @@ def _strata(opinions: Sequence[Opinion]) -> dict[str, list[_Candidate]]:
             name = f"{opinion.culture} {opinion.verdict or 'not judged'} {side} {pool(opinion)}"
             found[name].append(_Candidate((opinion,), None))
         if opinion.dropped is None:
-            kept[opinion.culture, opinion.question].append(opinion)
+            kept[opinion.culture].append(opinion)
     for opinion in opinions:
         if opinion.kept is None or opinion.kept not in by_id:
             continue
         standing = by_id[opinion.kept]
         found[f"{opinion.culture} pair merged"].append(_Candidate((opinion, standing), merged=True))
-        others = [other for other in kept[opinion.culture, opinion.question] if other.id != standing.id]
+        others = [other for other in kept[opinion.culture] if other.id != standing.id]
+        others = [other for other in others if other.question == opinion.question] or others
         nearest = process.extractOne(opinion.text, [other.text for other in others], scorer=fuzz.token_sort_ratio)
         if nearest is not None:
             found[f"{opinion.culture} pair not merged"].append(_Candidate((opinion, others[nearest[2]]), merged=False))

@@ -179,6 +179,7 @@ def _sheet(path: Path, filled: Sequence[_Filled], sheets: Sequence[Sheet], rater
 def _problems(filled: Sequence[_Filled], kinds: dict[str, str]) -> list[str]:
     found: list[str] = []
     lines: dict[str, int] = {}
+    missing: dict[str, list[int]] = {}
     for row in filled:
         kind = kinds.get(row.item)
         if kind is None:
@@ -188,19 +189,30 @@ def _problems(filled: Sequence[_Filled], kinds: dict[str, str]) -> list[str]:
             found.append(f"line {row.line}: item {row.item!r} stands on line {lines[row.item]} too")
             continue
         lines[row.item] = row.line
-        missing = [name for name in ANSWERS[kind] if not row.answers[name]]
-        if missing:
-            found.append(f"line {row.line}: {', '.join(missing)} missing")
         for name, value in row.answers.items():
-            if value and name not in ANSWERS[kind]:
+            if not value and name in ANSWERS[kind]:
+                missing.setdefault(name, []).append(row.line)
+            elif value and name not in ANSWERS[kind]:
                 found.append(f"line {row.line}: {name} = {value!r}, which is not asked of {kind} rows")
             elif value and value.lower() not in WORDS[name]:
                 found.append(f"line {row.line}: {name} = {value!r}; write {', '.join(WORDS[name])}")
+    found = [f"{name} is missing on line {_ranges(places)}" for name, places in missing.items()] + found
     absent = [item for item in kinds if item not in lines]
     if absent:
         named = ", ".join(absent[:3]) + (", …" if len(absent) > 3 else "")
         found.append(f"{len(absent)} of the sheet's items are not in the file ({named})")
     return found
+
+
+def _ranges(lines: Sequence[int]) -> str:
+    """Ascending numbers as people write them: `2, 4-7`."""
+    runs: list[list[int]] = []
+    for line in lines:
+        if runs and line == runs[-1][-1] + 1:
+            runs[-1].append(line)
+        else:
+            runs.append([line])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _rating(row: _Filled, kind: str, sheet: str, rater: str) -> Rating:
