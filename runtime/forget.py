@@ -46,7 +46,7 @@ def load_prompts(store: Store) -> Prompts:
     with store.engine.connect() as connection:
         return Prompts(
             {key: Asked(prompt, purpose) for key, prompt, purpose in connection.execute(replies)},
-            dict(connection.execute(messages).tuples().all()),
+            dict(map(tuple, connection.execute(messages))),
         )
 
 
@@ -58,7 +58,7 @@ def contents(store: Store, messages: Collection[str]) -> dict[str, str]:
             query = sa.select(_MESSAGES.c.hash, _MESSAGES.c.content).where(
                 _MESSAGES.c.run_id == store.run_id, _MESSAGES.c.hash.in_(part)
             )
-            found.update(connection.execute(query).tuples().all())
+            found.update(map(tuple, connection.execute(query)))
     return found
 
 

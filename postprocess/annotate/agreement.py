@@ -1,10 +1,12 @@
 """How far people agree, and a judge with them: Krippendorff's alpha, Cohen's kappa, bootstrap intervals."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from culturepark.runtime.record import Record
 
 LEVEL: Final = 0.95
 RESAMPLES: Final = 2000
@@ -13,14 +15,14 @@ Floats = NDArray[np.float64]
 Measurement = Literal["nominal", "ordinal", "interval"]
 
 
-class Interval(NamedTuple):
+class Interval(Record):
     """From, to."""
 
     low: float
     high: float
 
 
-class Agreement(NamedTuple):
+class Agreement(Record):
     """A coefficient with what it rests on."""
 
     value: float | None
@@ -49,7 +51,7 @@ def krippendorff_alpha(ratings: Sequence[Sequence[str | int | None]], *, measure
     paired = [item for item in paired if len(item) > 1]
     domain: list[Any] = sorted({value for item in paired for value in item})
     if not paired:
-        return Agreement(None, None, 0)
+        return Agreement(value=None, interval=None, items=0)
     counts = np.array([[item.count(value) for value in domain] for item in paired], dtype=np.float64)
     sizes = counts.sum(axis=1)
     pairs = counts[:, :, None] * counts[:, None, :]
@@ -75,7 +77,7 @@ def cohen_kappa(one: Sequence[int], other: Sequence[int], *, labels: int) -> Agr
         J. Cohen, "A Coefficient of Agreement for Nominal Scales", Educational and Psychological Measurement 20 (1960).
     """
     if not one:
-        return Agreement(None, None, 0)
+        return Agreement(value=None, interval=None, items=0)
     cells = np.zeros((len(one), labels, labels))
     cells[np.arange(len(one)), list(one), list(other)] = 1
     tables = np.einsum("ru,uij->rij", _weights(len(one)), cells, optimize=True)
@@ -88,7 +90,7 @@ def cohen_kappa(one: Sequence[int], other: Sequence[int], *, labels: int) -> Agr
 def share(hits: Sequence[bool], weights: Sequence[float] | None = None) -> Agreement:
     """Share of items that hold, each counted `weights` times."""
     if not hits:
-        return Agreement(None, None, 0)
+        return Agreement(value=None, interval=None, items=0)
     each = np.asarray(weights if weights is not None else np.ones(len(hits)))
     drawn = _weights(len(hits))
     return _agreement(_ratio(drawn @ (each * np.asarray(hits, dtype=np.float64)), drawn @ each), len(hits))
@@ -128,7 +130,10 @@ def _ratio(above: Floats, below: Floats) -> Floats:
 def _agreement(values: Floats, items: int) -> Agreement:
     """The first value is that of the items as they are, the others are of the bootstrap."""
     if np.isnan(values[0]):
-        return Agreement(None, None, items)
+        return Agreement(value=None, interval=None, items=items)
     drawn = values[1:][~np.isnan(values[1:])]
-    edges = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if items > 1 and len(drawn) else None
-    return Agreement(float(values[0]), Interval(float(edges[0]), float(edges[1])) if edges is not None else None, items)
+    interval = None
+    if items > 1 and len(drawn):
+        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        interval = Interval(low=float(low), high=float(high))
+    return Agreement(value=float(values[0]), interval=interval, items=items)

@@ -236,10 +236,7 @@ def estimate(
         ("samples", f"{found.samples[0]} to {found.samples[1]}"),
     ]
     if found.target is not None:
-        talks = found.target.talks
-        rows.append(
-            (f"talks for {found.target.samples} samples", f"{talks.value:.0f} ({talks.low:.0f} to {talks.high:.0f})")
-        )
+        rows.append((f"talks for {found.target.samples} samples", found.target.words))
     print_table(("expected", "amount"), rows)
     note(f"samples: {found.basis}")
     for text in found.notes:

@@ -40,6 +40,14 @@ class TargetEstimate(Record):
     samples: int
     talks: Expected
 
+    @property
+    def words(self) -> str:
+        """For people."""
+        low, value, high = self.talks.low, self.talks.value, self.talks.high
+        if value is None:
+            return f"more than {low:.0f}, and perhaps no number: there may not be so many to find"
+        return f"{value:.0f} ({low:.0f} to {'no end in sight' if high is None else f'{high:.0f}'})"
+
 
 class Estimate(Record):
     """Expected, not bounded: a budget bounds."""
@@ -110,7 +118,7 @@ def _samples(talks: int, opinions: int, yields: YieldCurve | None) -> tuple[int,
     if yields is None:
         return int(opinions * KEPT[0]), int(opinions * KEPT[1])
     expected = yields.samples_after(talks)
-    return int(expected.low), ceil(expected.high)
+    return int(expected.low), ceil(expected.high or expected.low)
 
 
 def _target(wanted: int | None, talks: int, opinions: int, yields: YieldCurve | None) -> TargetEstimate | None:
@@ -129,12 +137,11 @@ def _basis(yields: YieldCurve | None, talks: int) -> str:
     """What the expectation rests on, and what it cannot know."""
     if yields is None:
         return "what small and large models were seen to give; estimate --run fits a run's own talks"
-    said = (
-        f"{yields.samples} samples from {yields.talks} talks of the run, growing as talks ^ {yields.fit.exponent:.2f}"
-    )
+    seen = yields.whole
+    said = f"{seen.samples} samples from {seen.talks} talks of the run, growing as talks ^ {seen.exponent:.2f}"
     if not yields.repeated:
         return f"{said}; every question and culture met once, so nothing tells yet when talks begin to repeat themselves"
-    if talks > FAR * yields.talks:
+    if talks > FAR * seen.talks:
         return f"{said}; more than {FAR} times as many talks are far from what was seen"
     return said
 

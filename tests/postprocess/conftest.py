@@ -95,7 +95,7 @@ def refined_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refined]:
     run = folder / "run"
     with serving() as stub:
         (folder / "study.yaml").write_text(STUDY.format(url=stub.base_url), encoding="utf-8")
-        native = ("--talk-language", "native", "--question", "Q29", "--culture", "turkish", "--limit", 1)
+        native = ("--talk-language", "native", "--question", "Q29", "--culture", "turkish", "--limit", 3)
         command("simulate", folder / "study.yaml", "--run", run, *native)
         command("simulate", folder / "study.yaml", "--run", run)
         found = Refined(run, stub)

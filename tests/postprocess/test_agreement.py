@@ -66,13 +66,15 @@ def test_kappa_of_a_published_example() -> None:
 
 
 def test_nothing_is_claimed_where_nothing_can_be_compared() -> None:
-    assert krippendorff_alpha([], measurement="nominal") == Agreement(None, None, 0)
-    assert krippendorff_alpha([(1, None), (None, 2)], measurement="ordinal") == Agreement(None, None, 0)
-    assert krippendorff_alpha([(1, 1), (1, 1)], measurement="interval") == Agreement(None, None, 2)
+    assert krippendorff_alpha([], measurement="nominal") == Agreement(value=None, interval=None, items=0)
+    assert krippendorff_alpha([(1, None), (None, 2)], measurement="ordinal") == Agreement(
+        value=None, interval=None, items=0
+    )
+    assert krippendorff_alpha([(1, 1), (1, 1)], measurement="interval") == Agreement(value=None, interval=None, items=2)
     assert krippendorff_alpha([(1, 2)], measurement="nominal").interval is None
-    assert cohen_kappa([], [], labels=3) == Agreement(None, None, 0)
-    assert cohen_kappa([0, 0], [0, 0], labels=3) == Agreement(None, None, 2)
-    assert share([]) == Agreement(None, None, 0)
+    assert cohen_kappa([], [], labels=3) == Agreement(value=None, interval=None, items=0)
+    assert cohen_kappa([0, 0], [0, 0], labels=3) == Agreement(value=None, interval=None, items=2)
+    assert share([]) == Agreement(value=None, interval=None, items=0)
 
 
 def test_shares_are_weighted() -> None:

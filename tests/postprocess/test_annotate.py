@@ -127,7 +127,7 @@ def test_two_who_see_what_the_judge_sees_validate_it(sheets: tuple[Refined, Path
     judged = [item for item in items.values() if item.verdict is not None and item.side is not None]
     (judge,) = found["judges"]
     assert (judge["judge"], judge["items"], judge["undecided"]) == ("openai:stub", len(judged), 0)
-    assert judge["agreement"]["value"] == judge["agreement_in_run"]["value"] == judge["kappa"]["value"] == 1
+    assert [judge[name]["value"] for name in ("agreement", "agreement_in_run", "kappa")] == [1, 1, 1]
     verdicts = Counter(item.verdict for item in judged)
     assert judge["confusion"] == {
         said: {people: verdicts[said] if said == people else 0 for people in ("entail", "contradict", "irrelevant")}
