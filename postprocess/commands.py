@@ -5,16 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturepark.runtime.console import JsonFlag, print_json, print_table, say
+from culturepark.postprocess.annotate.commands import annotate_app
+from culturepark.postprocess.options import QUICKSTART, Culture, Question, Run, reading
+from culturepark.postprocess.removal_commands import remove_question
+from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
 
 if TYPE_CHECKING:
     from culturepark.postprocess.sample import Sample
+    from culturepark.runtime.store import Store
 
 samples_app = typer.Typer(help="Distinct, verified samples and where they came from.", no_args_is_help=True)
-Run = Annotated[Path, typer.Option("--run", help="Run folder.")]
-Culture = Annotated[str | None, typer.Option("--culture", help="Comma-separated culture ids.")]
-Question = Annotated[str | None, typer.Option("--question", help="Comma-separated question ids.")]
-QUICKSTART = Path("runs/quickstart")
+samples_app.add_typer(annotate_app, name="annotate")
+samples_app.command("remove")(remove_question)
 
 
 @samples_app.command("list")
@@ -22,15 +24,22 @@ def list_samples(
     *, run: Run = QUICKSTART, culture: Culture = None, question: Question = None, as_json: JsonFlag = False
 ) -> None:
     """List the samples of a run."""
-    samples = _selected(run, culture, question)
+    from culturepark.postprocess.annotate.report import standing
+    from culturepark.postprocess.tables import load_opinions
+
+    with reading(run) as store:
+        samples = _selected(store, culture, question)
+        judge = standing(store, load_opinions(store))
     if as_json:
         keys = {"id", "culture", "country", "question", "language", "text", "talk", "turn", "quote", "mass", "stance"}
-        print_json([sample.model_dump(mode="json", include=keys) for sample in samples])
+        print_json([{**one.model_dump(mode="json", include=keys), "judge": judge.words} for one in samples])
         return
     rows = [
         (sample.id, sample.culture, sample.country, sample.question, sample.mass, sample.text) for sample in samples
     ]
     print_table(("sample", "culture", "country", "question", "mass", "text"), rows)
+    if judge.judge is not None:
+        note(f"judge {judge.judge}: {judge.words}")
 
 
 @samples_app.command("explain")
@@ -38,21 +47,29 @@ def explain_sample(
     sample: Annotated[str | None, typer.Argument(help="Id, or its beginning; without it, all samples.")] = None,
     *,
     run: Run = QUICKSTART,
+    turn: Annotated[
+        str | None, typer.Option("--turn", help="TALK:INDEX: walk forward, from an utterance to its samples.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Walk a sample back to the utterance, the talk, the stance and the survey counts it came from."""
+    """Walk a sample back to the survey counts it came from, or an utterance forward to its samples."""
     from culturepark.postprocess.explain import explain, explanation_text
     from culturepark.postprocess.tables import find_sample, load_samples
-    from culturepark.runtime.record import read_yaml
-    from culturepark.runtime.store import open_store
+    from culturepark.postprocess.trace import trace, trace_text
+    from culturepark.runtime.errors import CultureParkError
 
-    store = open_store(run, create=False)
-    try:
-        source = read_yaml(run / "study.yaml")["simulate"]["source"]
+    if sample is not None and turn is not None:
+        raise CultureParkError("a sample is walked back, and --turn walks forward; give one of them")
+    with reading(run) as store:
+        if turn is not None:
+            forward = trace(store, turn)
+            if as_json:
+                print_json(forward.model_dump(mode="json"))
+            else:
+                say(trace_text(forward))
+            return
         chosen = load_samples(store) if sample is None else [find_sample(store, sample)]
-        found = [explain(store, one, source=source) for one in chosen]
-    finally:
-        store.close()
+        found = explain(store, chosen, source=_source(run)) if chosen else []
     if as_json:
         documents = [one.model_dump(mode="json") for one in found]
         print_json(documents if sample is None else documents[0])
@@ -62,32 +79,45 @@ def explain_sample(
 
 @samples_app.command("export")
 def export(
-    out: Annotated[Path, typer.Option("--out", help="File to write.")],
+    out: Annotated[Path, typer.Option("--out", help="File to write; a folder for hf.")],
     *,
-    form: Annotated[str, typer.Option("--format", help="openai (chat JSONL) or parquet.")] = "openai",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="openai (chat JSONL, and NAME.meta.jsonl), sharegpt, parquet, hf (dataset folder) or csv."
+        ),
+    ] = "openai",
     run: Run = QUICKSTART,
     culture: Culture = None,
     question: Question = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export in the folder.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write samples to a file for fine-tuning (openai) or for analysis (parquet)."""
+    """Write samples to a file or folder, each row saying that it is synthetic and what stands behind it."""
+    from culturepark.postprocess.card import about_run, card_text
+    from culturepark.postprocess.columns import row_facts
     from culturepark.postprocess.export import export_samples
 
-    samples = _selected(run, culture, question)
-    export_samples(samples, out, form=form)
+    with reading(run) as store:
+        samples = _selected(store, culture, question)
+        facts = row_facts(sorted({sample.question for sample in samples}), _source(run)) if samples else {}
+        card = card_text(samples, facts, about_run(store, samples), folder=out.resolve().name) if form == "hf" else ""
+    export_samples(samples, out, form=form, facts=facts, card=card, force=force)
     if as_json:
         print_json({"out": str(out), "format": form, "samples": len(samples)})
         return
     say(f"{len(samples)} samples -> {out}")
 
 
-def _selected(run: Path, culture: str | None, question: str | None) -> "list[Sample]":
+def _source(run: Path) -> str:
+    """The survey of the run's study."""
+    from culturepark.runtime.record import read_yaml
+
+    return str(read_yaml(run / "study.yaml")["simulate"]["source"])
+
+
+def _selected(store: "Store", culture: str | None, question: str | None) -> "list[Sample]":
     from culturepark.postprocess.tables import load_samples
-    from culturepark.runtime.store import open_store
 
     questions = [name if ":" in name else f"wvs7:{name}" for name in question.split(",")] if question else []
-    store = open_store(run, create=False)
-    try:
-        return load_samples(store, cultures=culture.split(",") if culture else [], questions=questions)
-    finally:
-        store.close()
+    return load_samples(store, cultures=culture.split(",") if culture else [], questions=questions)

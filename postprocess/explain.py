@@ -1,6 +1,9 @@
 """Walk a sample back: opinion, utterance, talk, stance, and the survey counts it all began with."""
 
-from culturepark.personas.surveys.survey import load_survey
+from collections.abc import Sequence
+
+from culturepark.postprocess.annotate.report import standing
+from culturepark.postprocess.columns import survey_of
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample
 from culturepark.postprocess.tables import load_opinions
@@ -21,33 +24,46 @@ class Explanation(Record):
     """The talk of its own opinion."""
     answers: dict[int, float] | None
     """The country's answers to the question by code; None where there was no stance, or the survey moved."""
-    survey: str
-    citation: str
+    survey: str | None
+    """Title; None where the question is from a survey that is not at hand."""
+    citation: str | None
+    judge: str
+    """What is known of the judge: `unvalidated`, or how it did against people."""
 
 
-def explain(store: Store, sample: Sample, *, source: str) -> Explanation:
-    """Collect what a sample came from; `source` is the survey of the run's study.
+def explain(store: Store, samples: Sequence[Sample], *, source: str) -> list[Explanation]:
+    """Collect what samples came from; `source` is the survey of the run's study.
 
     Raises:
         CultureParkError: When the run's rows no longer hold together.
     """
-    by_id = {opinion.id: opinion for opinion in load_opinions(store)}
-    talks = load_transcripts(store, ids=[sample.talk])
-    if not talks or any(opinion not in by_id for opinion in sample.opinions):
-        raise CultureParkError(f"{store.folder}: sample {sample.id} has lost its talk or opinions; run refine again")
-    survey = load_survey(source)
-    answers = None
-    if sample.stance is not None and sample.question in survey.questions:
-        found = survey.distribution(sample.question, sample.stance.country)
-        answers = found.counts if found is not None else None
-    return Explanation(
-        sample=sample,
-        opinions=tuple(by_id[opinion] for opinion in sample.opinions),
-        talk=talks[0],
-        answers=answers,
-        survey=survey.info.title,
-        citation=survey.info.citation,
-    )
+    opinions = load_opinions(store)
+    by_id = {opinion.id: opinion for opinion in opinions}
+    talks = {talk.id: talk for talk in load_transcripts(store, ids={sample.talk for sample in samples})}
+    judge = standing(store, opinions).words
+    found: list[Explanation] = []
+    for sample in samples:
+        if sample.talk not in talks or any(opinion not in by_id for opinion in sample.opinions):
+            raise CultureParkError(
+                f"{store.folder}: sample {sample.id} has lost its talk or opinions; run refine again"
+            )
+        survey = survey_of(sample.question, source)
+        answers = None
+        if sample.stance is not None and survey is not None and survey.questions[sample.question].split == "seed":
+            answered = survey.distribution(sample.question, sample.stance.country)
+            answers = answered.counts if answered is not None else None
+        found.append(
+            Explanation(
+                sample=sample,
+                opinions=tuple(by_id[opinion] for opinion in sample.opinions),
+                talk=talks[sample.talk],
+                answers=answers,
+                survey=survey.info.title if survey is not None else None,
+                citation=survey.info.citation if survey is not None else None,
+                judge=judge,
+            )
+        )
+    return found
 
 
 def explanation_text(found: Explanation) -> str:
@@ -66,9 +82,9 @@ def explanation_text(found: Explanation) -> str:
         lines.append(f"  turn checks: {', '.join(talk.turns[own.turn].flags)}")
     if own.verdict is not None:
         sure = f" ({own.confidence[own.verdict]:.2f})" if own.confidence else ""
-        lines.append(f"judged against the speaker's stance: {own.verdict}{sure}")
+        lines.append(f"judged against the speaker's stance: {own.verdict}{sure}; judge {found.judge}")
     lines += [f"also stands for (cosine {other.cosine}): {other.text}" for other in found.opinions[1:]]
-    lines.append(f"question {talk.seed.id}: {talk.seed.text['en']}")
+    lines += [f"question {talk.seed.id}: {text}" for text in talk.seed.text.values()]
     if sample.stance is not None:
         stance = sample.stance
         n = f"{stance.n:g}" if stance.n is not None else "an unknown number of"
@@ -76,6 +92,11 @@ def explanation_text(found: Explanation) -> str:
             f"stance {stance.code}: {seat.name} {stance.words}; {100 * stance.share:.1f} % of {n} valid answers of "
             f"{stance.country} ({'weighted' if stance.weighted else 'unweighted'}, chosen: {stance.chosen})"
         )
+        if stance.told is not None:
+            lines.append(f"  told to {seat.name}: {stance.told}")
+        if stance.respondent is not None:
+            reference, file = stance.respondent.reference[:12], stance.respondent.file[:12]
+            lines.append(f"  the answer of one respondent, {reference} of the file {file}")
         lines.append(f"what women and men differ in here rests on: {stance.gender_basis} ({stance.standing})")
     if found.answers is not None:
         labels = talk.seed.scale.labels
@@ -83,9 +104,12 @@ def explanation_text(found: Explanation) -> str:
             f"{code} {labels.get(code, '')}".strip() + f": {count:g}" for code, count in found.answers.items()
         )
         lines.append(f"answers of {sample.stance.country if sample.stance else sample.country}: {counts}")
-    lines += [f"survey: {found.survey}. {found.citation}", f"model: {talk.model}; protocol: {talk.protocol.name}"]
+    lines.append(f"survey: {found.survey}. {found.citation}" if found.survey else "survey: not at hand")
+    if talk.parent is not None:
+        lines.append(f"the talk is a fork of {talk.parent.id} from turn {talk.parent.turn} on")
+    lines.append(f"model: {talk.model}; protocol: {talk.protocol.name}")
     keys = [key for key in (talk.turns[own.turn].request, *own.requests) if key]
-    lines.append(f"ledger: {', '.join(key[:12] for key in keys)}")
+    lines.append(f"ledger: {', '.join(key[:12] for key in keys) or 'nothing was asked for it'}")
     return "\n".join(lines)
 
 

@@ -122,7 +122,7 @@ async def refine(
     await run_bounded(to_judge, judge_one, concurrency=concurrency)
     opinions = [judged.get(opinion.id, opinion) for opinion in opinions]
     opinions = await _distinct(opinions, embedder, settings.dedupe, judge, offsets)
-    samples = _samples(opinions, transcripts)
+    samples = make_samples(opinions, transcripts)
     unread = Counter(found.unread for found in read.values() if found.unread is not None)
     funnel = count_funnel(opinions, samples, talks=len(transcripts), utterances=len(utterances), unread=unread)
     await replace_refined(store, opinions, samples, funnel)
@@ -212,7 +212,8 @@ async def _distinct(
     return result
 
 
-def _samples(opinions: Sequence[Opinion], transcripts: Sequence[Transcript]) -> list[Sample]:
+def make_samples(opinions: Sequence[Opinion], transcripts: Sequence[Transcript]) -> list[Sample]:
+    """A sample for every opinion that was not dropped, with those that were merged into it."""
     talks = {talk.id: talk for talk in transcripts}
     merged: dict[str, list[str]] = {}
     for opinion in opinions:

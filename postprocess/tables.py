@@ -57,7 +57,20 @@ _FUNNEL = cast(sa.Table, FunnelRow.__table__)
 
 async def replace_refined(store: Store, opinions: Sequence[Opinion], samples: Sequence[Sample], funnel: Funnel) -> None:
     """Put a refinement in the place of the one before, in one transaction."""
-    run_id = store.run_id
+    await store.write(lambda connection: put_refined(connection, store.run_id, opinions, samples, funnel))
+
+
+def put_refined(
+    connection: sa.Connection,
+    run_id: str,
+    opinions: Sequence[Opinion],
+    samples: Sequence[Sample],
+    funnel: Funnel | None,
+) -> None:
+    """Put a refinement in the place of the one before, inside the caller's transaction.
+
+    Without a funnel the run has none: what is left of a refinement was not counted.
+    """
     opinion_rows = [
         {
             "run_id": run_id,
@@ -82,17 +95,15 @@ async def replace_refined(store: Store, opinions: Sequence[Opinion], samples: Se
         for position, sample in enumerate(samples)
     ]
 
-    def job(connection: sa.Connection) -> None:
-        for table in (_OPINIONS, _SAMPLES, _FUNNEL):
-            connection.execute(sa.delete(table).where(table.c.run_id == run_id))
-        if opinion_rows:
-            connection.execute(sa.insert(_OPINIONS), opinion_rows)
-        if sample_rows:
-            connection.execute(sa.insert(_SAMPLES), sample_rows)
-        replace_annotations(connection, run_id, [_annotation(opinion) for opinion in opinions])
+    for table in (_OPINIONS, _SAMPLES, _FUNNEL):
+        connection.execute(sa.delete(table).where(table.c.run_id == run_id))
+    if opinion_rows:
+        connection.execute(sa.insert(_OPINIONS), opinion_rows)
+    if sample_rows:
+        connection.execute(sa.insert(_SAMPLES), sample_rows)
+    replace_annotations(connection, run_id, [_annotation(opinion) for opinion in opinions])
+    if funnel is not None:
         connection.execute(sa.insert(_FUNNEL).values(run_id=run_id, funnel=funnel.model_dump(mode="json")))
-
-    await store.write(job)
 
 
 def load_opinions(store: Store, *, talk: str | None = None) -> list[Opinion]:

@@ -25,7 +25,7 @@ from culturepark.runtime.hashing import sha256
 from culturepark.runtime.models.endpoint import Endpoint, RetryableError
 from culturepark.runtime.record import Record
 from culturepark.runtime.request import Completed, Message, Reply, Request
-from culturepark.runtime.store import CommittedReply, PromptMessage, Store
+from culturepark.runtime.store import CommittedReply, PromptMessage, RemovedSpending, Store
 
 REMEMBERED_MESSAGES = 50_000
 LONGEST_WAIT = 60.0
@@ -237,13 +237,15 @@ class Ledger:
 
 
 def spent_before(store: Store) -> Amount:
-    """What the run's committed replies took, so that a budget holds over several sittings."""
+    """What the run's committed replies took, removed ones too, so that a budget holds over several sittings."""
     table = _REPLIES
     tokens = sa.func.sum(table.c.tokens_in + table.c.tokens_out)
     query = sa.select(sa.func.count(), tokens, sa.func.sum(table.c.cost)).where(table.c.run_id == store.run_id)
     with store.engine.connect() as connection:
         requests, tokens_spent, money = connection.execute(query).one()
-    return Amount(requests, tokens_spent or 0, money or 0.0)
+        removed = connection.execute(sa.select(_REMOVED).where(_REMOVED.c.run_id == store.run_id)).mappings().first()
+    before = Amount(removed["requests"], removed["tokens"], removed["money"]) if removed else Amount(0, 0, 0.0)
+    return Amount(requests + before.requests, (tokens_spent or 0) + before.tokens, (money or 0.0) + before.money)
 
 
 def request_key(identity: str, request: Request, *, prompt: str) -> str:
@@ -280,3 +282,4 @@ _REPLIES = cast(sa.Table, CommittedReply.__table__)
 _COMMITTED = sa.select(_REPLIES.c.reply).where(
     _REPLIES.c.run_id == sa.bindparam("run"), _REPLIES.c.key == sa.bindparam("key")
 )
+_REMOVED = cast(sa.Table, RemovedSpending.__table__)

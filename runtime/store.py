@@ -76,6 +76,17 @@ class CommittedReply(Base):
     """Time from sending to the whole reply; outside every id."""
 
 
+class RemovedSpending(Base):
+    """What replies had cost that were removed: it stays spent."""
+
+    __tablename__ = "removed_spending"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    requests: Mapped[int]
+    tokens: Mapped[int]
+    money: Mapped[float]
+
+
 class Store:
     """One run's rows. Writes from coroutines are committed in groups by one thread; reads are ordinary."""
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.store import Base, Store
+from culturepark.simulation.exclusions import refuse_removed
 from culturepark.simulation.transcript import Transcript
 
 Status = Literal["planned", "complete", "failed"]
@@ -76,7 +77,12 @@ def add_talks(store: Store, talks: Sequence[Transcript], *, position: int | None
     """Write down talks with the turns they have, all or none; they stand at `position`, or after all others.
 
     The caller holds the run's lock and knows that the talks are not there yet.
+
+    Raises:
+        CultureParkError: When a talk is about what was removed from the run.
     """
+    for talk in talks:
+        refuse_removed(store, talk)
     with store.session() as session:
         if position is None:
             last = session.scalar(sa.select(sa.func.max(_TALKS.c.position)).where(_TALKS.c.run_id == store.run_id))

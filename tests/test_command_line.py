@@ -67,8 +67,8 @@ def test_the_whole_job_and_a_second_run_that_sends_nothing(tmp_path: Path) -> No
         assert talks[opinion.talk].turns[opinion.turn].text[opinion.start : opinion.end] == opinion.quote
     assert funnel is not None
     funnel.check()
-    for sample in samples:
-        text = explanation_text(explain(store, sample, source="wvs7"))
+    for sample, found in zip(samples, explain(store, samples, source="wvs7"), strict=True):
+        text = explanation_text(found)
         assert sample.stance is not None
         assert f"{100 * sample.stance.share:.1f} % of {sample.stance.n:g} valid answers of {sample.country}" in text
         assert sample.talk in text

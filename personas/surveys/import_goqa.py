@@ -160,6 +160,7 @@ def write_goqa(imported: ImportedGoqa, folder: Path) -> None:
         "name": NAME,
         "title": "GlobalOpinionQA (Pew Global Attitudes and World Values Survey)",
         "citation": "Durmus et al. (2023), arXiv:2306.16388; not for redistribution",
+        "terms": "non-profit use with citation, not for redistribution; terms of Pew and WVS hold too",
         "counted": "shares",
     }
     text = yaml.safe_dump(

@@ -33,6 +33,8 @@ class SurveyInfo(Record):
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     title: str
     citation: str
+    terms: str = "its terms are not known here; look them up before you share anything"
+    """What its publishers allow, in a few words: written beside every exported sample."""
     counted: Counted = "respondents"
     """What a count is: people, the sum of their weights, or a published share (then n is unknown)."""
     others_from: str | None = None

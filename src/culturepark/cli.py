@@ -62,6 +62,12 @@ TalkLanguage = Annotated[
 Limit = Annotated[int | None, typer.Option(help="Talks in all.")]
 Judge = Annotated[str | None, typer.Option("--judge-model", help="Who verifies; the talking model by default.")]
 Embedder = Annotated[str | None, typer.Option(help="all-minilm-l6-v2, multilingual-e5-small, a hub id or a folder.")]
+Target = Annotated[
+    int | None,
+    typer.Option(
+        "--target-samples", min=1, help="Hold talks until there are so many distinct samples, or nothing new is said."
+    ),
+]
 Keep = Annotated[str | None, typer.Option(help="entail, or entail+novel.")]
 MinCosine = Annotated[float | None, typer.Option(help="Similarity from which two opinions are one.")]
 
@@ -103,6 +109,7 @@ def run_command(
     pair: Pair = None,
     talk_language: TalkLanguage = None,
     limit: Limit = None,
+    target_samples: Target = None,
     judge_model: Judge = None,
     embedder: Embedder = None,
     keep: Keep = None,
@@ -189,14 +196,31 @@ def estimate(
     ground_by: GroundBy = None,
     talk_language: TalkLanguage = None,
     limit: Limit = None,
+    target_samples: Target = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Expect samples as this run's talks gave them, and take its study.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say what a study would take: requests, tokens, money, minutes, samples. Sends nothing."""
+    settings = _settings(locals())
     import asyncio
 
-    from culturepark.estimate import estimate as estimate_study
+    from culturepark.estimate import estimate as estimate_study, run_yield
+    from culturepark.runtime.store import open_store
+    from culturepark.simulation.saved import SAVED
 
-    found = asyncio.run(estimate_study(_study(study_file, **_settings(locals()))))
+    yields = None
+    if run is not None:
+        store = open_store(run, create=False)
+        try:
+            yields = run_yield(store)
+        finally:
+            store.close()
+        if yields is None:
+            note(f"{run}: too few refined talks to tell how samples grow with them")
+    path = run / SAVED if study_file is None and run is not None else study_file
+    found = asyncio.run(estimate_study(_study(path, **settings), yields=yields))
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -211,7 +235,10 @@ def estimate(
         ("minutes", "depends on the endpoint" if found.minutes is None else f"about {found.minutes:g} on two cores"),
         ("samples", f"{found.samples[0]} to {found.samples[1]}"),
     ]
+    if found.target is not None:
+        rows.append((f"talks for {found.target.samples} samples", found.target.words))
     print_table(("expected", "amount"), rows)
+    note(f"samples: {found.basis}")
     for text in found.notes:
         note(f"stances: {text}")
 
@@ -258,6 +285,7 @@ def _study(path: Path | None, **options: Any) -> "Study":
             "keep": options.get("keep"),
             "dedupe": {"min_cosine": options.get("min_cosine")},
         },
+        "target": {"samples": options.get("target_samples")},
         "budget": {"money": options.get("budget")},
     }
     return Study.load(path, overrides)
@@ -305,8 +333,14 @@ def _report(result: "Result") -> None:
         say(f"{result.skipped} question-country pairs left out: not asked there")
     for text in result.notes:
         say(f"stances: {text}")
+    for text in result.removed:
+        say(f"left out: {text}")
     for failure in result.failed:
         say(f"failed: {failure.talk}: {failure.reason}")
     if result.funnel is not None:
         print_table(("funnel", "count"), result.funnel.rows())
+        if result.judge is not None and result.judge.judge is not None:
+            say(f"judge {result.judge.judge}: {result.judge.words}")
+        if result.target is not None:
+            say(f"target: {result.target.words}")
         say(f"read on: culturepark transcripts show --run {result.run}   culturepark samples explain --run {result.run}")

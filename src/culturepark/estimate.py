@@ -1,15 +1,20 @@
 """What a study would take, before anything is sent."""
 
+from math import ceil
 from typing import NamedTuple
 
 from culturepark.personas.seat import Seat
 from culturepark.pipeline import Part, plan
+from culturepark.postprocess.tables import load_opinions, load_samples
+from culturepark.postprocess.yields import Expected, YieldCurve, fit_yield
 from culturepark.protocols.base import Scene, TurnProtocol
 from culturepark.protocols.trial import drive
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.budget import known_price
 from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.record import Record
+from culturepark.runtime.store import Store
+from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.tongues import briefing, next_line
 from culturepark.simulation.transcript import Transcript
 from culturepark.study import Study
@@ -25,6 +30,23 @@ TOKENS_PER_SECOND = {
 """Output tokens a second on two cores, prompts not counted."""
 KEPT = (0.25, 0.6)
 """Share of opinions that become samples: what small and large models were seen to give."""
+FAR = 5
+"""Times the talks of a run, from which a curve fitted on them is a guess."""
+
+
+class TargetEstimate(Record):
+    """Talks that a number of distinct samples takes."""
+
+    samples: int
+    talks: Expected
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        low, value, high = self.talks.low, self.talks.value, self.talks.high
+        if value is None:
+            return f"more than {low:.0f}, and perhaps no number: there may not be so many to find"
+        return f"{value:.0f} ({low:.0f} to {'no end in sight' if high is None else f'{high:.0f}'})"
 
 
 class Estimate(Record):
@@ -42,12 +64,18 @@ class Estimate(Record):
     """For the built-in models on two cores; None for others."""
     samples: tuple[int, int]
     """From, to."""
+    target: TargetEstimate | None
+    """For the study's `target.samples`; None without, or where talks give nothing."""
+    basis: str
+    """What samples and target rest on, in words."""
     notes: tuple[str, ...]
     """Where stances come from more people than the study asks for, in words."""
 
 
-async def estimate(study: Study) -> Estimate:
+async def estimate(study: Study, *, yields: YieldCurve | None = None) -> Estimate:
     """Walk every talk's protocol with placeholder utterances and add up the prompts; sends nothing.
+
+    `yields` is what a run of such talks gave so far (see `run_yield`); without, what models were seen to give.
 
     Raises:
         CultureParkError: For any mistake in the study that can be seen before the first request.
@@ -56,8 +84,9 @@ async def estimate(study: Study) -> Estimate:
     parts = [await _estimated(part) for part in planned.parts]
     costs = [part.cost for part in parts if part.cost is not None]
     minutes = [part.minutes for part in parts if part.minutes is not None]
+    talks, opinions = len(planned.talks), sum(part.opinions for part in parts)
     return Estimate(
-        talks=len(planned.talks),
+        talks=talks,
         skipped=len(planned.skipped),
         turns=sum(part.turns for part in parts),
         requests=sum(part.turns + part.asked + part.read + part.opinions for part in parts),
@@ -65,12 +94,56 @@ async def estimate(study: Study) -> Estimate:
         tokens_out=sum(part.tokens_out for part in parts),
         cost=sum(costs) if len(costs) == len(parts) else None,
         minutes=round(sum(minutes), 1) if len(minutes) == len(parts) else None,
-        samples=(
-            sum(int(part.opinions * KEPT[0]) for part in parts),
-            sum(int(part.opinions * KEPT[1]) for part in parts),
-        ),
+        samples=_samples(talks, opinions, yields),
+        target=_target(study.target.samples, talks, opinions, yields),
+        basis=_basis(yields, talks),
         notes=planned.notes,
     )
+
+
+def run_yield(store: Store) -> YieldCurve | None:
+    """The yield curve of a run's last refinement; None when there is too little to fit one."""
+    opinions, samples = load_opinions(store), load_samples(store)
+    read = {opinion.talk for opinion in opinions}
+    talks = [
+        talk
+        for talk in load_transcripts(store, status="complete")
+        if talk.question is not None and (talk.id in read or talk.parent is None)
+    ]
+    cells = [(talk.seed.id, tuple(seat.culture.id for seat in talk.seats)) for talk in talks]
+    return fit_yield([talk.id for talk in talks], cells, opinions, samples)
+
+
+def _samples(talks: int, opinions: int, yields: YieldCurve | None) -> tuple[int, int]:
+    if yields is None:
+        return int(opinions * KEPT[0]), int(opinions * KEPT[1])
+    expected = yields.samples_after(talks)
+    return int(expected.low), ceil(expected.high or expected.low)
+
+
+def _target(wanted: int | None, talks: int, opinions: int, yields: YieldCurve | None) -> TargetEstimate | None:
+    """Talks for a number of samples: by the curve, else by what talks of this study are seen to give."""
+    if wanted is None:
+        return None
+    if yields is not None:
+        return TargetEstimate(samples=wanted, talks=yields.talks_for(wanted))
+    if not opinions:
+        return None
+    few, many = (wanted * talks / (opinions * kept) for kept in reversed(KEPT))
+    return TargetEstimate(samples=wanted, talks=Expected(value=(few * many) ** 0.5, low=few, high=many))
+
+
+def _basis(yields: YieldCurve | None, talks: int) -> str:
+    """What the expectation rests on, and what it cannot know."""
+    if yields is None:
+        return "what small and large models were seen to give; estimate --run fits a run's own talks"
+    seen = yields.whole
+    said = f"{seen.samples} samples from {seen.talks} talks of the run, growing as talks ^ {seen.exponent:.2f}"
+    if not yields.repeated:
+        return f"{said}; every question and culture met once, so nothing tells yet when talks begin to repeat themselves"
+    if talks > FAR * seen.talks:
+        return f"{said}; more than {FAR} times as many talks are far from what was seen"
+    return said
 
 
 class _Expected(NamedTuple):

@@ -4,7 +4,8 @@ import asyncio
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
@@ -12,8 +13,11 @@ from typing import Literal, NamedTuple, Self
 from culturepark.personas import Casting, cast_talks, load_roster, load_survey
 from culturepark.personas.casting import Skipped
 from culturepark.personas.roster import Roster
+from culturepark.postprocess.annotate.report import Standing, standing
 from culturepark.postprocess.funnel import Funnel
 from culturepark.postprocess.refine import refine
+from culturepark.postprocess.tables import load_opinions, load_samples
+from culturepark.postprocess.yields import accumulated
 from culturepark.protocols import LoadedProtocol, load_protocol
 from culturepark.runtime.budget import Budget
 from culturepark.runtime.console import note
@@ -30,9 +34,11 @@ from culturepark.runtime.record import Record
 from culturepark.runtime.request import Sampling
 from culturepark.runtime.store import Store, only_writer, open_store
 from culturepark.simulation import Transcript, load_transcripts, plan_talks, simulate
-from culturepark.simulation.cells import plan_cells
+from culturepark.simulation.cells import PlannedCell, plan_cells
+from culturepark.simulation.exclusions import Exclusion, excluding, load_exclusions
 from culturepark.simulation.talks import save_plans
 from culturepark.study import Study
+from culturepark.target import FIRST_TALKS, TargetResult, first_size, next_size, why_stop
 
 Stage = Literal["simulate", "refine"]
 STAGES: tuple[Stage, ...] = ("simulate", "refine")
@@ -72,6 +78,12 @@ class Result(Record):
     peak_memory: int
     """Bytes, at most: the highest of this process plus the highest of its largest child."""
     funnel: Funnel | None
+    removed: tuple[str, ...]
+    """Talks left out because what they are about was removed from the run, in words."""
+    target: TargetResult | None
+    """How a run toward a number of samples ended; None without `target`."""
+    judge: Standing | None
+    """Who judged, and whether people have looked at that judge; None when nothing was refined."""
 
 
 class Part(NamedTuple):
@@ -91,6 +103,20 @@ class Planned(NamedTuple):
     skipped: frozenset[Skipped]
     notes: tuple[str, ...]
     """Where a stance had to come from more people than asked for."""
+    removed: tuple[str, ...] = ()
+    """What was left out because it was removed from the run, in words."""
+
+    def without(self, exclusions: Sequence[Exclusion]) -> "Planned":
+        """The plan without the talks that use what was removed from a run."""
+        left_out = Counter(found.words for talk in self.talks if (found := excluding(exclusions, talk)) is not None)
+        if not left_out:
+            return self
+        parts = tuple(
+            part._replace(talks=tuple(talk for talk in part.talks if excluding(exclusions, talk) is None))
+            for part in self.parts
+        )
+        words = tuple(f"{count} talks: {what} was removed from this run" for what, count in sorted(left_out.items()))
+        return self._replace(parts=parts, removed=words)
 
     @property
     def talks(self) -> tuple[Transcript, ...]:
@@ -138,53 +164,128 @@ async def run_stages(
     study: Study, folder: Path, *, stages: Sequence[Stage], store_url: str | None, show: bool, every_talk: bool = False
 ) -> Result:
     """`run` for callers with an event loop of their own."""
-    planned = plan(study)
-    seconds: dict[str, float] = {}
+    targeted = study.target.samples is not None and {"simulate", "refine"} <= set(stages)
+    # Before the folder is made, so that a mistake in the study leaves nothing behind.
+    planned = plan(study.sized(FIRST_TALKS) if targeted else study)
     with only_writer(folder), _opened(folder, store_url) as store:
-        study.save(folder)
         tally = Tally()
         budget = Budget(study.budget, spent=spent_before(store))
-        ids = {talk.id for talk in planned.talks}
-        funnel: Funnel | None = None
 
         def make_ledger(endpoint: Endpoint) -> Ledger:
             return Ledger(store, endpoint, budget=budget, limits=study.limits, tally=tally)
 
         with show_progress(tally) if show else _silent() as progress:
-            clock = time.monotonic()
-            await save_plans(store, planned.talks)
             async with _OneModel(study, make_ledger) as models:
-                if "simulate" in stages:
-                    for part in planned.parts:
-                        talker, ledger = await models.open(part.model)
-                        seats = max(len(talk.seats) for talk in part.talks)
-                        await simulate(
-                            store,
-                            ledger,
-                            part.talks,
-                            part.protocol.protocol,
-                            sampling=part.sampling,
-                            concurrency=_in_flight(study, talker, each=seats),
-                            progress=progress,
-                        )
-                    seconds["simulate"] = time.monotonic() - clock
-                if "refine" in stages:
-                    clock = time.monotonic()
-                    talks = _to_refine(store, None if every_talk else ids)
-                    # One judge for all talks: verdicts of several could not be compared.
-                    judge, ledger = await models.open(study.refine.judge or planned.models[0])
-                    funnel = await refine(
-                        store,
-                        ledger,
-                        talks,
-                        SentenceEmbedder(study.refine.embedder),
-                        study.refine,
-                        concurrency=_in_flight(study, judge, each=1),
-                        progress=progress,
-                    )
-                    seconds["refine"] = time.monotonic() - clock
+                sitting = _Sitting(study, store, models, progress, every_talk=every_talk)
+                target = None
+                if targeted:
+                    target = await sitting.toward_target()
+                else:
+                    await sitting.do(study, planned, stages)
+        planned, ids = sitting.planned, {talk.id for talk in sitting.planned.talks}
         held = [talk for talk in load_transcripts(store) if every_talk or talk.id in ids]
-    return _result(folder, planned, held, tally, seconds, funnel)
+        judge = standing(store, load_opinions(store)) if sitting.funnel is not None else None
+    return _result(folder, planned, held, tally, sitting.seconds, sitting.funnel, target, judge)
+
+
+class _Sitting:
+    """The work on one run from opening its folder to closing it."""
+
+    def __init__(
+        self, study: Study, store: Store, models: "_OneModel", progress: Reporter, *, every_talk: bool
+    ) -> None:
+        self._study = study
+        self._store = store
+        self._models = models
+        self._progress = progress
+        self._every_talk = every_talk
+        self._removed = load_exclusions(store)
+        self._tried: set[str] = set()
+        """Talks held in this sitting: those that failed are tried again in the next."""
+        self.planned: Planned
+        self.funnel: Funnel | None = None
+        self.seconds: dict[str, float] = {}
+
+    async def do(self, study: Study, planned: Planned, stages: Sequence[Stage]) -> None:
+        """Do stages of a study of a certain size; `planned` are its talks.
+
+        Raises:
+            CultureParkError: When nothing is left of the study, or there is nothing to refine.
+        """
+        self.planned = planned.without(self._removed)
+        if not self.planned.talks:
+            raise CultureParkError(
+                f"{self._store.folder}: every talk of the study uses what was removed from this run "
+                f"({', '.join(one.words for one in self._removed)}); choose other questions, or another --run"
+            )
+        study.save(self._store.folder)
+        await save_plans(self._store, self.planned.talks)
+        if "simulate" in stages:
+            with self._timed("simulate"):
+                for part in self.planned.parts:
+                    await self._hold(part)
+        if "refine" in stages:
+            with self._timed("refine"):
+                await self._distil()
+
+    async def toward_target(self) -> TargetResult:
+        """Hold talks and refine them in rounds until there are enough samples, or no more to find."""
+        target, most = self._study.target, self._study.simulate.talks
+        assert target.samples is not None
+        known = {talk.id for talk in load_transcripts(self._store)}
+        size = first_size(held_talks(self._study, known), most=most)
+        complete, rounds = -1, 0
+        while True:
+            sized = self._study.sized(size)
+            await self.do(sized, plan(sized), STAGES)
+            rounds += 1
+            ids = {talk.id for talk in self.planned.talks}
+            talks = [talk.id for talk in load_transcripts(self._store, status="complete") if talk.id in ids]
+            curve = accumulated(talks, load_opinions(self._store), load_samples(self._store))
+            stopped = why_stop(target, curve, size=size, most=most, complete_before=complete)
+            if stopped is not None:
+                return TargetResult(
+                    samples=target.samples, found=curve[-1], talks=len(talks), rounds=rounds, stopped=stopped
+                )
+            complete = len(talks)
+            size = next_size(size, found=curve[-1], wanted=target.samples, most=most)
+
+    async def _hold(self, part: Part) -> None:
+        talks = [talk for talk in part.talks if talk.id not in self._tried]
+        if not talks:
+            return
+        talker, ledger = await self._models.open(part.model)
+        seats = max(len(talk.seats) for talk in talks)
+        await simulate(
+            self._store,
+            ledger,
+            talks,
+            part.protocol.protocol,
+            sampling=part.sampling,
+            concurrency=_in_flight(self._study, talker, each=seats),
+            progress=self._progress,
+        )
+        self._tried |= {talk.id for talk in talks}
+
+    async def _distil(self) -> None:
+        talks = _to_refine(self._store, None if self._every_talk else {talk.id for talk in self.planned.talks})
+        # One judge for all talks: verdicts of several could not be compared.
+        judge, ledger = await self._models.open(self._study.refine.judge or self.planned.models[0])
+        self.funnel = await refine(
+            self._store,
+            ledger,
+            talks,
+            SentenceEmbedder(self._study.refine.embedder),
+            self._study.refine,
+            concurrency=_in_flight(self._study, judge, each=1),
+            progress=self._progress,
+        )
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        clock = time.monotonic()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - clock
 
 
 def _to_refine(store: Store, ids: set[str] | None) -> list[Transcript]:
@@ -220,13 +321,11 @@ def plan(study: Study) -> Planned:
     """
     if study.refine.judge is not None:
         parse_model(study.refine.judge)
-    roster = load_roster([Path(folder) for folder in study.persona_folders])
-    survey = load_survey(study.simulate.source)
     models = list(dict.fromkeys(cell.model for cell in study.cells))
     for model in map(parse_model, models):
         check_address(model, _address(study, model))
     parts: dict[tuple[str, str], Part] = {}
-    held = plan_cells(study.cells, roster, survey, seed=study.seed)
+    held = _cells(study)
     for cell, protocol, _, talks in sorted(held, key=lambda one: models.index(one.cell.model)):
         alike = cell.model, sha256([protocol.name, protocol.args, cell.simulate.sampling])
         known = {talk.id for part in parts.values() for talk in part.talks}
@@ -239,6 +338,20 @@ def plan(study: Study) -> Planned:
         frozenset(skip for one in held for skip in one.casting.skipped),
         tuple(dict.fromkeys(note for one in held for note in one.casting.notes)),
     )
+
+
+def held_talks(study: Study, known: Collection[str]) -> int:
+    """How far a study's plan was gone through: the number of its talks (of each combination) up to the last known one.
+
+    More talks never change earlier ones, so a plan of any size begins the same.
+    """
+    cells = _cells(study.sized(len(known) + 1))
+    return max((place + 1 for cell in cells for place, talk in enumerate(cell.talks) if talk.id in known), default=0)
+
+
+def _cells(study: Study) -> list[PlannedCell]:
+    roster = load_roster([Path(folder) for folder in study.persona_folders])
+    return plan_cells(study.cells, roster, load_survey(study.simulate.source), seed=study.seed)
 
 
 def default_folder(study: Study) -> Path:
@@ -303,6 +416,8 @@ def _result(
     tally: Tally,
     seconds: dict[str, float],
     funnel: Funnel | None,
+    target: TargetResult | None,
+    judge: Standing | None,
 ) -> Result:
     turns = [turn for talk in held for turn in talk.turns]
     return Result(
@@ -322,6 +437,9 @@ def _result(
         seconds={stage: round(value, 2) for stage, value in seconds.items()},
         peak_memory=_peak_memory(),
         funnel=funnel,
+        removed=planned.removed,
+        target=target,
+        judge=judge,
     )
 
 

@@ -16,6 +16,7 @@ from culturepark.runtime.record import Record, build, read_yaml
 from culturepark.simulation.plan import SimulateSettings
 from culturepark.simulation.saved import SAVED
 from culturepark.simulation.vary import Cell, cells, setting_of
+from culturepark.target import TargetSettings
 
 
 class Study(Record):
@@ -33,6 +34,7 @@ class Study(Record):
     vary: dict[str, JsonValue] = {}
     """A factorial: factor to values, see `culturepark.simulation.vary`. Every combination is held over the same seeds."""
     refine: RefineSettings = RefineSettings()
+    target: TargetSettings = TargetSettings()
     budget: BudgetSettings = BudgetSettings()
     limits: LimitSettings = LimitSettings()
 
@@ -64,6 +66,10 @@ class Study(Record):
             raise CultureParkError(f"{place}: expected fields and values, found {type(data).__name__}")
         _refuse_fixed(data.get("vary"), overrides or {}, place)
         return build(cls, _merged(data, overrides or {}), place=place)
+
+    def sized(self, talks: int) -> "Study":
+        """The same study with so many talks."""
+        return self.model_copy(update={"simulate": self.simulate.model_copy(update={"talks": talks})})
 
     def save(self, folder: Path) -> None:
         """Write the study as resolved, every default spelled out."""

@@ -1,0 +1,115 @@
+"""A run refined once over HTTP (with a fork, an imported talk and a native-language one), and its commands."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+from culturepark.cli import app
+from culturepark.postprocess.opinion import Opinion
+from culturepark.postprocess.sample import Sample
+from culturepark.postprocess.tables import load_opinions, load_samples
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.store import open_store
+from culturepark.simulation.talks import load_transcripts
+from culturepark.simulation.transcript import Transcript
+from tests.stub_server import StubServer, serving
+
+STUDY = """
+name: small
+model: openai:stub
+base_url: {url}
+seed: 3
+simulate:
+  cultures: [arabic, korean, turkish]
+  questions: [Q27, Q170]
+  pair: conflict
+  protocol: self-guidance
+  protocol_args: {{turns: 6}}
+  talks: 12
+refine: {{keep: entail+novel, dedupe: {{min_cosine: 0.4}}}}
+"""
+THEIRS = """[{"speaker": "Anna", "text": "Would you move back in with your mother?"},
+ {"speaker": "Omar", "text": "I did. Children should look after their parents, that is simply so."}]"""
+
+
+class Refined(NamedTuple):
+    """A run and the server that talked in it."""
+
+    run: Path
+    stub: StubServer
+
+    def talks(self) -> list[Transcript]:
+        store = open_store(self.run, create=False)
+        try:
+            return load_transcripts(store)
+        finally:
+            store.close()
+
+    def opinions(self) -> list[Opinion]:
+        store = open_store(self.run, create=False)
+        try:
+            return load_opinions(store)
+        finally:
+            store.close()
+
+    def samples(self) -> list[Sample]:
+        store = open_store(self.run, create=False)
+        try:
+            return load_samples(store)
+        finally:
+            store.close()
+
+
+def command(*arguments: object, expect: int = 0, stdin: str | None = None) -> str:
+    """Run a command in this process; returns its stdout."""
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == expect, done.output
+    return done.stdout
+
+
+def document(*arguments: object, expect: int = 0) -> Any:
+    """Run a command with --json; returns the document."""
+    return json.loads(command(*arguments, "--json", expect=expect))
+
+
+def mistake(*arguments: object) -> str:
+    """Run a command that the user got wrong; returns the one line that says so."""
+    with pytest.raises(CultureParkError) as caught:
+        command(*arguments)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+@pytest.fixture(scope="session")
+def refined_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refined]:
+    """The run that `refined` copies: nobody changes it."""
+    folder = tmp_path_factory.mktemp("refined")
+    run = folder / "run"
+    with serving() as stub:
+        (folder / "study.yaml").write_text(STUDY.format(url=stub.base_url), encoding="utf-8")
+        native = ("--talk-language", "native", "--question", "Q29", "--culture", "turkish", "--limit", 3)
+        command("simulate", folder / "study.yaml", "--run", run, *native)
+        command("simulate", folder / "study.yaml", "--run", run)
+        found = Refined(run, stub)
+        command("transcripts", "fork", found.talks()[1].id, "--at", 3, "--say", "I changed my mind.", "--run", run)
+        (folder / "theirs.json").write_text(THEIRS, encoding="utf-8")
+        seats = ("--seat", "Anna=german:female", "--seat", "Omar=arabic_abdul", "--stance", "Omar=1")
+        command("transcripts", "import", folder / "theirs.json", "--run", run, "--question", "wvs7:Q38", *seats)
+        command("refine", "--all", "--run", run)
+        yield found
+
+
+@pytest.fixture
+def refined(refined_once: Refined, tmp_path: Path) -> Refined:
+    """A copy of the run, to be changed freely; its server counts from zero."""
+    shutil.copytree(refined_once.run, tmp_path / "run")
+    refined_once.stub.reset()
+    return Refined(tmp_path / "run", refined_once.stub)
