@@ -14,10 +14,11 @@ from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample
 from culturepark.postprocess.tables import load_opinions, load_samples
 from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.hashing import sha256
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
-from tests.stub_server import StubServer, serving
+from tests.stub_server import Body, StubServer, persona_answer, serving
 
 STUDY = """
 name: small
@@ -35,6 +36,24 @@ refine: {{keep: entail+novel, dedupe: {{min_cosine: 0.4}}}}
 """
 THEIRS = """[{"speaker": "Anna", "text": "Would you move back in with your mother?"},
  {"speaker": "Omar", "text": "I did. Children should look after their parents, that is simply so."}]"""
+
+
+TURKISH = (
+    "Ben küçük bir köyde büyüdüm. Bence kadınlar ülkeyi erkekler kadar iyi yönetir, çünkü annem bizim evi tek başına yönetti.",
+    "Bizim mahallede herkes birbirini tanır. Bana göre siyasette önemli olan dürüst olmaktır, kadın ya da erkek fark etmez.",
+    "Geçen yıl oy verirken bunu uzun uzun düşündüm. Kadınların mecliste daha çok söz hakkı olması gerektiğine inanıyorum.",
+)
+
+
+def answer(body: Body) -> str:
+    """Talk as the scripted persona does (in Turkish where that is spoken); find one opinion a turn; mostly agree."""
+    text = "\n".join(message["content"] for message in body["messages"])
+    draw = int(sha256(text), 16)
+    if body["max_tokens"] <= 8:
+        return ("Yes", "Yes", "Yes", "No", "Maybe")[draw % 5]
+    if "response_format" in body:
+        return json.dumps({"opinions": [{"sentence": 2, "about": "other" if draw % 9 == 0 else "own"}]})
+    return TURKISH[draw % 3] if " bir " in text else persona_answer(body)
 
 
 class Refined(NamedTuple):
@@ -93,13 +112,14 @@ def refined_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refined]:
     """The run that `refined` copies: nobody changes it."""
     folder = tmp_path_factory.mktemp("refined")
     run = folder / "run"
-    with serving() as stub:
+    with serving(answer=answer, logprobs=False) as stub:
         (folder / "study.yaml").write_text(STUDY.format(url=stub.base_url), encoding="utf-8")
         native = ("--talk-language", "native", "--question", "Q29", "--culture", "turkish", "--limit", 3)
         command("simulate", folder / "study.yaml", "--run", run, *native)
         command("simulate", folder / "study.yaml", "--run", run)
         found = Refined(run, stub)
-        command("transcripts", "fork", found.talks()[1].id, "--at", 3, "--say", "I changed my mind.", "--run", run)
+        talk = next(talk for talk in found.talks() if talk.language == "en")
+        command("transcripts", "fork", talk.id, "--at", 2, "--say", "And what of your sisters?", "--run", run)
         (folder / "theirs.json").write_text(THEIRS, encoding="utf-8")
         seats = ("--seat", "Anna=german:female", "--seat", "Omar=arabic_abdul", "--stance", "Omar=1")
         command("transcripts", "import", folder / "theirs.json", "--run", run, "--question", "wvs7:Q38", *seats)

@@ -18,6 +18,7 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_commands_of_the_document_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     printed = []
@@ -27,7 +28,7 @@ def test_the_commands_of_the_document_run(tmp_path: Path, monkeypatch: pytest.Mo
         for number, code in enumerate(BLOCKS):
             done = subprocess.run(
                 ["bash", "-euo", "pipefail", "-c", code],
-                cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=280,
+                cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=600,
             )  # fmt: skip
             assert done.returncode == 0, f"block {number}: {done.stdout[-1000:]}{done.stderr[-2000:]}"
             printed.append(done.stdout)

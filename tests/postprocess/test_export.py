@@ -229,7 +229,7 @@ def test_a_run_is_exported_with_its_card(refined: Refined, tmp_path: Path) -> No
     assert told == {"out": str(tmp_path / "hf"), "format": "hf", "samples": len(samples)}
     card = (tmp_path / "hf/README.md").read_text("utf-8")
     assert "Judge: `openai:stub`; against people: unvalidated." in card
-    assert "Talks by `openai:stub` under imported and self-guidance." in card or "under self-guidance" in card
+    assert "- Talks by `imported` and `openai:stub` under imported and self-guidance." in card
     assert f"| samples | {len(samples)} |" in card
     command("samples", "export", "--run", refined.run, "--out", tmp_path / "rows.jsonl", "--culture", "korean")
     assert len((tmp_path / "rows.meta.jsonl").read_text("utf-8").splitlines()) == sum(
