@@ -22,7 +22,7 @@ from culturepark.postprocess.tables import load_opinions, load_samples
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts, save_plans, set_status
-from culturepark.simulation.transcript import Transcript
+from culturepark.simulation.transcript import Parent, Transcript
 from culturepark.study import Study
 from tests.conftest import ROOT
 from tests.stub_server import serving
@@ -147,7 +147,7 @@ def test_forks_unfinished_and_lonely_talks_are_left_out_and_counted(factorial: P
         if talk.id != lonely.id and {k for k in talk.inputs if talk.inputs[k] != lonely.inputs.get(k)} == {"protocol"}
     ]
     kept = [talk for talk in talks if talk.id not in partners]
-    fork = lonely.model_copy(update={"id": "t_fork", "parent": lonely.id})
+    fork = lonely.model_copy(update={"id": "t_fork", "parent": Parent(id=lonely.id, root=lonely.id, turn=0)})
     planned = lonely.model_copy(update={"id": "t_planned"})
 
     async def fill() -> None:
