@@ -20,7 +20,7 @@ from culturepark.runtime.engine import run_bounded
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.record import build, parse_yaml
 
-RIDGE = 0.01
+RIDGE = 0.001
 """Keeps the fit finite where a judge makes no mistake."""
 TABLE = "calibration.json"
 

@@ -10,8 +10,15 @@ import re
 from culturepark.personas.question import Question, Side
 from culturepark.personas.stance import Stance
 
-_ASSERTS = re.compile(r"(?:is certain|is convinced|is sure|believes|thinks|says) that ")
+_ASSERTS = re.compile(
+    r"(?:is certain|is convinced|is sure|believes|thinks|says|(?:\w+ )?agrees(?: \w+){0,2}|leans [\w ]*towards the view)"
+    r" that "
+)
 """Beginnings of a stance's words after which stands what is held to be true, and nothing else."""
+_DENIES = re.compile(r"(?:(?:\w+ )?disagrees(?: \w+){0,2}|leans [\w ]*against the view) that ")
+"""Beginnings after which stands what is held not to be true."""
+_STRENGTH = re.compile(r" probably\b|(?: very| fairly| quite)? often$| at all$")
+"""How strongly or how often something is held to be so, in the words of the shipped scales."""
 WHOEVER = "this person "
 
 
@@ -29,8 +36,11 @@ def mildest(question: Question, side: Side) -> int:
 def claim(question: Question, side: Side) -> str:
     """What people on a side hold: a clause that may be true, or else a sentence about whoever holds it."""
     words = question.words[mildest(question, side)]
-    asserted = _ASSERTS.match(words)
-    return words[asserted.end() :] if asserted else f"{WHOEVER}{words}"
+    if (asserted := _ASSERTS.match(words)) is not None:
+        return _STRENGTH.sub("", words[asserted.end() :])
+    if (denied := _DENIES.match(words)) is not None:
+        return f"it is not true that {words[denied.end() :]}"
+    return f"{WHOEVER}{words}"
 
 
 def belief(question: Question, stance: Stance) -> str:
