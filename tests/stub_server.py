@@ -485,13 +485,22 @@ def logprobs(body: Body, text: str) -> dict[str, Any]:
     pieces = [text] if text in labels else re.findall(r"\s*\S+|\s+$", text)
     content = []
     for position, piece in enumerate(pieces):
-        shares = label_shares(body, labels) if position == 0 and labels else [(piece, 0.9)]
+        shares = _with_first(piece, label_shares(body, labels)) if position == 0 and labels else [(piece, 0.9)]
         left = 1 - sum(share for _, share in shares)
         shares += [(word, left / 2 ** (rank + 1)) for rank, word in enumerate(OTHER_TOKENS) if word != piece]
         own = next((share for word, share in shares if word == piece), 0.5)
         top = [_logprob(word, share) for word, share in shares[: body.get("top_logprobs") or 0]]
         content.append(_logprob(piece, own) | {"top_logprobs": top})
     return {"content": content, "refusal": None}
+
+
+def _with_first(word: str, shares: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Give the label that was answered the greatest share; prose, which is no label, leaves none of them likely."""
+    labels = [label for label, _ in shares]
+    if word not in labels:
+        return [(word, 0.9)]
+    ordered = [word, *(label for label in labels if label != word)]
+    return [(label, share) for label, (_, share) in zip(ordered, shares, strict=True)]
 
 
 def _logprob(token: str, share: float) -> dict[str, Any]:

@@ -6,6 +6,7 @@ typed messages cost more than the rest of the call.
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -140,7 +141,7 @@ class Endpoint:
             details = usage.get("prompt_tokens_details") or {}
             return Reply(
                 text=choice["message"].get("content") or "",
-                finish_reason=choice.get("finish_reason") or "unknown",
+                finish_reason=_finish_reason(choice),
                 tokens_in=usage.get("prompt_tokens", 0),
                 tokens_out=usage.get("completion_tokens", 0),
                 tokens_cached=details.get("cached_tokens") or 0,
@@ -191,19 +192,32 @@ def _joined(messages: tuple[Message, ...]) -> list[dict[str, str]]:
     return joined
 
 
+def _finish_reason(choice: Mapping[str, Any]) -> str:
+    """Why the reply ends. The hosted API says `stop` of a refusal, and puts its words into a field of their own."""
+    if choice["message"].get("refusal"):
+        return "refusal"
+    return choice.get("finish_reason") or "unknown"
+
+
 def _label_logprobs(choice: Mapping[str, Any], labels: tuple[str, ...]) -> dict[str, float] | None:
-    """Log-probability of each label's first token: the likeliest token that begins the label, or is all of it."""
+    """Log-probability of each label's first token: the likeliest token that begins the label, or is all of it.
+
+    None where no label is among the likely tokens: such a reply is prose, whatever the lowest of them is worth.
+    """
     content = (choice.get("logprobs") or {}).get("content") or []
     if not labels or not content:
         return None
     top = content[0].get("top_logprobs") or []
-    found = dict.fromkeys(labels, min((token["logprob"] for token in top), default=0.0)) if top else {}
+    found: dict[str, float] = {}
     for token in top:
         word = token["token"].strip().casefold()
         for label in labels:
             if word and label.casefold().startswith(word):
-                found[label] = max(token["logprob"], found[label])
-    return found or None
+                found[label] = max(token["logprob"], found.get(label, -math.inf))
+    if not found:
+        return None
+    lowest = min(token["logprob"] for token in top)
+    return {label: found.get(label, lowest) for label in labels}
 
 
 def _refused(error: BaseException | None) -> aiohttp.ClientConnectorError | None:

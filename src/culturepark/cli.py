@@ -60,7 +60,17 @@ TalkLanguage = Annotated[
     typer.Option(help="en, native (all speak the delegate's language) or mixed (everybody speaks their own)."),
 ]
 Limit = Annotated[int | None, typer.Option(help="Talks in all.")]
-Judge = Annotated[str | None, typer.Option("--judge-model", help="Who verifies; the talking model by default.")]
+Judge = Annotated[
+    str | None,
+    typer.Option("--judge-model", help="Who reads and verifies, as --model, or nli:FOLDER_OR_HUB_ID; the talking model by default."),
+]
+SecondJudge = Annotated[str | None, typer.Option(help="Another model that judges the same texts; the first one decides.")]
+Extract = Annotated[str | None, typer.Option(help="Whose utterances are read: delegates, or all.")]
+Rewrite = Annotated[bool | None, typer.Option(help="Reword contradictions once, and judge what comes of it.")]
+Voice = Annotated[bool | None, typer.Option(help="Put views of the speaker's own into the first person.")]
+MinCorroboration = Annotated[
+    int | None, typer.Option(help="Independent talks that must voice a novel opinion for entail+novel to keep it.")
+]
 Embedder = Annotated[str | None, typer.Option(help="all-minilm-l6-v2, multilingual-e5-small, a hub id or a folder.")]
 Target = Annotated[
     int | None,
@@ -111,8 +121,13 @@ def run_command(
     limit: Limit = None,
     target_samples: Target = None,
     judge_model: Judge = None,
+    second_judge: SecondJudge = None,
     embedder: Embedder = None,
+    extract: Extract = None,
     keep: Keep = None,
+    min_corroboration: MinCorroboration = None,
+    rewrite: Rewrite = None,
+    voice: Voice = None,
     min_cosine: MinCosine = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -162,8 +177,13 @@ def refine(
     concurrency: Concurrency = None,
     budget: Money = None,
     judge_model: Judge = None,
+    second_judge: SecondJudge = None,
     embedder: Embedder = None,
+    extract: Extract = None,
     keep: Keep = None,
+    min_corroboration: MinCorroboration = None,
+    rewrite: Rewrite = None,
+    voice: Voice = None,
     min_cosine: MinCosine = None,
     every_talk: Annotated[bool, typer.Option("--all", help="Also forks, imported talks and earlier studies'.")] = False,
     as_json: JsonFlag = False,
@@ -281,8 +301,13 @@ def _study(path: Path | None, **options: Any) -> "Study":
         },
         "refine": {
             "judge": options.get("judge_model"),
+            "second_judge": options.get("second_judge"),
             "embedder": options.get("embedder"),
+            "extract": options.get("extract"),
             "keep": options.get("keep"),
+            "novel": {"min_corroboration": options.get("min_corroboration")},
+            "rewrite": options.get("rewrite"),
+            "voice": options.get("voice"),
             "dedupe": {"min_cosine": options.get("min_cosine")},
         },
         "target": {"samples": options.get("target_samples")},
