@@ -234,7 +234,7 @@ URL = "http://127.0.0.1:1/v1"
          "main_contact, delegates, everyone, next delegate, next speaker, a seat's number from 1, or a persona id"),
         (["run", "--protocol-arg", "turns=x"], "protocol 'self-guidance': turns = 'x': input should be a valid integer"),
         (["run", "--model", "bultin"], "model 'bultin' (builtin[:NAME], openai:NAME or gguf:PATH): no kind of model named "
-         "'bultin'; did you mean 'builtin'? Known: builtin, gguf, openai."),
+         "'bultin'; did you mean 'builtin'? Known: builtin, gguf, nli, openai."),
         (["run", "--model", "builtin:qwen"], "no built-in model named 'qwen'. Known: all-minilm-l6-v2, "
          "qwen2.5-coder-0.5b, qwen2.5-coder-1.5b, smollm2-135m."),
         (["run", "--model", "gguf:missing.gguf"], "model 'gguf:missing.gguf': there is no file 'missing.gguf'"),

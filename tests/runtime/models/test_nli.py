@@ -75,6 +75,13 @@ def folder(rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory)
     return place
 
 
+def relabel(place: Path) -> None:
+    config = json.loads((place / "config.json").read_text("utf-8"))
+    config["id2label"] = {str(number): f"LABEL_{number}" for number in range(3)}
+    config["label2id"] = {f"LABEL_{number}": number for number in range(3)}
+    (place / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
 def judged(run: Path, spec: str, pairs: list[tuple[str, str]]) -> tuple[list[Judgement], Tally, Calibration]:
     async def main() -> Any:
         store, tally = open_store(run), Tally()
@@ -148,13 +155,6 @@ def test_what_cannot_judge_is_one_line(break_it: Any, message: str | None, folde
         assert line == message.format(place=place)
     else:
         assert line.startswith(f"judge 'nli:{place}' cannot be loaded (")
-
-
-def relabel(place: Path) -> None:
-    config = json.loads((place / "config.json").read_text("utf-8"))
-    config["id2label"] = {str(number): f"LABEL_{number}" for number in range(3)}
-    config["label2id"] = {f"LABEL_{number}": number for number in range(3)}
-    (place / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
 def test_a_name_is_a_folder_or_a_hub_id() -> None:
