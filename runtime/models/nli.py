@@ -77,7 +77,7 @@ def nli_identity(name: str) -> str:
         CultureParkError: For a path that is no folder with safetensors.
     """
     folder = Path(name)
-    if not folder.is_dir():
+    if not name or not folder.is_dir():
         if name.count("/") == 1 and not name.startswith((".", "/", "~")):
             return f"nli:{name}"
         raise CultureParkError(
