@@ -1,16 +1,13 @@
 """From talks to distinct, verified samples: extract, screen, verify, dedupe."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from pydantic import Field
-
 from culturepark.personas.language import ENGLISH, primary
 from culturepark.personas.question import Question
 from culturepark.personas.surveys.survey import load_survey
-from culturepark.postprocess.dedupe import dedupe
+from culturepark.postprocess.distinct import DedupeSettings, distinct
 from culturepark.postprocess.extract import extract
 from culturepark.postprocess.funnel import Funnel, count_funnel
 from culturepark.postprocess.opinion import Opinion
@@ -21,7 +18,6 @@ from culturepark.postprocess.verify import (
     JUDGE_SAMPLING,
     Offsets,
     fit_offsets,
-    implies,
     judge_opinion,
     shipped_offsets,
     survey_pairs,
@@ -37,14 +33,6 @@ from culturepark.runtime.record import Record
 from culturepark.runtime.request import Sampling
 from culturepark.runtime.store import Store
 from culturepark.simulation.transcript import Transcript
-
-
-class DedupeSettings(Record):
-    """When two opinions count as one."""
-
-    method: Literal["threshold"] = "threshold"
-    min_cosine: float | None = Field(default=None, ge=-1, le=1)
-    """None takes the value calibrated for the embedder."""
 
 
 class RefineSettings(Record):
@@ -121,7 +109,9 @@ async def refine(
 
     await run_bounded(to_judge, judge_one, concurrency=concurrency)
     opinions = [judged.get(opinion.id, opinion) for opinion in opinions]
-    opinions = await _distinct(opinions, embedder, settings.dedupe, judge, offsets)
+    opinions = await distinct(
+        store, opinions, embedder, settings.dedupe, judge, offsets, concurrency=concurrency, progress=progress
+    )
     samples = _samples(opinions, transcripts)
     unread = Counter(found.unread for found in read.values() if found.unread is not None)
     funnel = count_funnel(opinions, samples, talks=len(transcripts), utterances=len(utterances), unread=unread)
@@ -182,34 +172,6 @@ def _screened(transcripts: Sequence[Transcript], read: dict[tuple[str, int], Rea
             if found is not None:
                 screened += screen(found.opinions, turn, seen)
     return screened
-
-
-async def _distinct(
-    opinions: list[Opinion],
-    embedder: Embedder,
-    settings: DedupeSettings,
-    judge: LedgerChatModel,
-    offsets: Offsets | None,
-) -> list[Opinion]:
-    """Merge near-duplicates among the opinions that were not dropped."""
-    places = [place for place, opinion in enumerate(opinions) if opinion.dropped is None]
-    kept = [opinions[place] for place in places]
-    if not kept:
-        return opinions
-
-    async def same(one: str, other: str) -> bool:
-        there, back = await asyncio.gather(
-            implies(judge, one, other, offsets=offsets), implies(judge, other, one, offsets=offsets)
-        )
-        return there.verdict == back.verdict == "entail"
-
-    vectors = await asyncio.to_thread(embedder.encode, [opinion.text for opinion in kept])
-    min_cosine = embedder.min_cosine if settings.min_cosine is None else settings.min_cosine
-    merged = await dedupe(kept, vectors, min_cosine=min_cosine, same=same)
-    result = list(opinions)
-    for place, opinion in zip(places, merged, strict=True):
-        result[place] = opinion
-    return result
 
 
 def _samples(opinions: Sequence[Opinion], transcripts: Sequence[Transcript]) -> list[Sample]:

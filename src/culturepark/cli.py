@@ -63,7 +63,10 @@ Limit = Annotated[int | None, typer.Option(help="Talks in all.")]
 Judge = Annotated[str | None, typer.Option("--judge-model", help="Who verifies; the talking model by default.")]
 Embedder = Annotated[str | None, typer.Option(help="all-minilm-l6-v2, multilingual-e5-small, a hub id or a folder.")]
 Keep = Annotated[str | None, typer.Option(help="entail, or entail+novel.")]
-MinCosine = Annotated[float | None, typer.Option(help="Similarity from which two opinions are one.")]
+Dedupe = Annotated[str | None, typer.Option(help="threshold, or kmeans (the paper's).")]
+MinCosine = Annotated[float | None, typer.Option(help="With threshold: similarity from which two opinions are one.")]
+Clusters = Annotated[int | None, typer.Option(help="With kmeans: opinions kept for each question and culture.")]
+KeepOne = Annotated[str | None, typer.Option(help="With kmeans: medoid or longest stands for a cluster.")]
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  (typer's callback signature)
@@ -106,7 +109,10 @@ def run_command(
     judge_model: Judge = None,
     embedder: Embedder = None,
     keep: Keep = None,
+    dedupe: Dedupe = None,
     min_cosine: MinCosine = None,
+    clusters: Clusters = None,
+    keep_one: KeepOne = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Do the whole job: hold the talks, then distil them into samples. Run it again to go on where it stopped."""
@@ -157,7 +163,10 @@ def refine(
     judge_model: Judge = None,
     embedder: Embedder = None,
     keep: Keep = None,
+    dedupe: Dedupe = None,
     min_cosine: MinCosine = None,
+    clusters: Clusters = None,
+    keep_one: KeepOne = None,
     every_talk: Annotated[bool, typer.Option("--all", help="Also forks, imported talks and earlier studies'.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -256,7 +265,12 @@ def _study(path: Path | None, **options: Any) -> "Study":
             "judge": options.get("judge_model"),
             "embedder": options.get("embedder"),
             "keep": options.get("keep"),
-            "dedupe": {"min_cosine": options.get("min_cosine")},
+            "dedupe": {
+                "method": options.get("dedupe"),
+                "min_cosine": options.get("min_cosine"),
+                "k": options.get("clusters"),
+                "keep": options.get("keep_one"),
+            },
         },
         "budget": {"money": options.get("budget")},
     }
