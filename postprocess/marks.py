@@ -1,8 +1,8 @@
 """Marks: the words of a text that carry its meaning. Two opinions whose marks differ are never one, however near.
 
-Negations, quantifiers, numbers and named customs are compared as they stand; opposites, proper names and whether it is
-a question are compared between two texts. The words are in `markers.yaml`, `customs.yaml` and `opposites.yaml`, for
-nine languages; a text in another is looked at with the words of all.
+Negations, quantifiers, numbers and named customs are compared as they stand. Opposites, proper names, one word in the
+place of another (`swaps.py`) and whether it is a question are compared between two texts. The words are in
+`markers.yaml`, `customs.yaml` and `opposites.yaml`, for nine languages; other texts are looked at with those of all.
 """
 
 import unicodedata
@@ -16,9 +16,10 @@ import regex
 
 from culturepark.personas.language import primary
 from culturepark.postprocess.near_text import lowered
+from culturepark.postprocess.swaps import swapped
 from culturepark.runtime.record import parse_yaml
 
-Kind = Literal["negation", "quantifier", "number", "custom", "opposite", "name", "question"]
+Kind = Literal["negation", "quantifier", "number", "custom", "opposite", "name", "word", "question"]
 PARTS = "zh"
 """The language written without spaces: its patterns are found inside."""
 CLITICS = {"ar": ("[وف]?[بكل]?(?:ال|ل)?",)}
@@ -57,7 +58,7 @@ class Difference(NamedTuple):
 
 def marks(text: str, language: str) -> tuple[Mark, ...]:
     """Negations, quantifiers, numbers and customs of a text, sorted."""
-    text = lowered(unicodedata.normalize("NFC", text).replace("’", "'"), language)
+    text = _ready(text, language)
     key = primary(language)
     found: Counter[tuple[Kind, str]] = Counter()
     for kind, patterns in _tables(key).items():
@@ -79,11 +80,13 @@ def differences(one: str, other: str, language: str) -> tuple[Difference, ...]:
         for kind in kinds
         if [mark for mark in mine if mark.kind == kind] != [mark for mark in theirs if mark.kind == kind]
     ]
-    return (*found, *contrasts(one, other, language))
+    # A verb that is negated is another word, too; once is enough.
+    more = (difference for difference in contrasts(one, other, language) if not (found and difference.kind == "word"))
+    return (*found, *more)
 
 
 def contrasts(one: str, other: str, language: str) -> tuple[Difference, ...]:
-    """Differences that only show between two texts: opposite words, proper names, a question and a statement."""
+    """Differences that only show between two texts: opposites, names, one word in another's place, a question."""
     mine, theirs = _poles(one, language), _poles(other, language)
     found = [
         Difference("opposite", *(tuple(*poles[axis].values()) for poles in (mine, theirs)))
@@ -94,6 +97,9 @@ def contrasts(one: str, other: str, language: str) -> tuple[Difference, ...]:
         lost, gained = _missing(one, other, language), _missing(other, one, language)
         if lost or gained:
             found.append(Difference("name", lost, gained))
+    swap = None if found else swapped(_unmarked(one, language), _unmarked(other, language), language)
+    if swap is not None:
+        found.append(Difference("word", (swap.one,), (swap.other,)))
     asks = [tuple(_MARK_OF_QUESTION.findall(text)[:1]) for text in (one, other)]
     if asks[0] != asks[1]:
         found.append(Difference("question", *asks))
@@ -172,12 +178,28 @@ def _axes(language: str) -> tuple[_Patterns, ...]:
 @lru_cache(maxsize=4096)
 def _poles(text: str, language: str) -> dict[int, dict[str, list[str]]]:
     """Axis to pole to the words found there."""
-    text = lowered(unicodedata.normalize("NFC", text).replace("’", "'"), language)
+    text = _ready(text, language)
     found: dict[int, dict[str, list[str]]] = {}
     for axis, patterns in enumerate(_axes(primary(language))):
         for pole, start, end in patterns.find(text):
             found.setdefault(axis, {}).setdefault(pole, []).append(text[start:end])
     return found
+
+
+@lru_cache(maxsize=4096)
+def _unmarked(text: str, language: str) -> str:
+    """A text with the kind of a mark in the place of each mark: those are compared already."""
+    text = _ready(text, language)
+    for kind, patterns in _tables(primary(language)).items():
+        for _, start, end in reversed([*patterns.find(text)]):
+            text = f"{text[:start]} {kind} {text[end:]}"
+    if primary(language) == PARTS:
+        text = _HAN_NUMBER.sub(" number ", text)
+    return _DIGITS.sub(" number ", text)
+
+
+def _ready(text: str, language: str) -> str:
+    return lowered(unicodedata.normalize("NFC", text).replace("’", "'"), language)
 
 
 def _numbers(text: str, language: str) -> Iterator[str]:
