@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from culturepark.postprocess.audit_commands import audit_samples, map_opinions
 from culturepark.runtime.console import JsonFlag, print_json, print_table, say
 
 if TYPE_CHECKING:
     from culturepark.postprocess.sample import Sample
 
 samples_app = typer.Typer(help="Distinct, verified samples and where they came from.", no_args_is_help=True)
+samples_app.command("audit")(audit_samples)
+samples_app.command("map")(map_opinions)
 Run = Annotated[Path, typer.Option("--run", help="Run folder.")]
 Culture = Annotated[str | None, typer.Option("--culture", help="Comma-separated culture ids.")]
 Question = Annotated[str | None, typer.Option("--question", help="Comma-separated question ids.")]

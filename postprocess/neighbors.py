@@ -25,6 +25,7 @@ class KeptNeighbors:
         self._vectors = vectors
         self._min_cosine = min_cosine
         self._kept = np.empty(len(vectors), dtype=np.int64)
+        self._held = np.empty(vectors.shape, dtype=np.float32)
         self._count = 0
 
     def __iter__(self) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
@@ -42,14 +43,17 @@ class KeptNeighbors:
     def keep(self, row: int) -> None:
         """Compare rows to come with this one, too."""
         self._kept[self._count] = row
+        self._held[self._count] = self._vectors[row]
         self._count += 1
 
     def _candidates(self, block: NDArray[np.float32]) -> list[NDArray[np.int64]]:
         """Kept rows that may be near, for each row of the block, in the order they were kept."""
         found: list[list[NDArray[np.int64]]] = [[] for _ in block]
         for begin in range(0, self._count, CHUNK):
-            kept = self._kept[begin : min(begin + CHUNK, self._count)]
-            rows, columns = np.nonzero(block @ self._vectors[kept].T >= self._min_cosine - SLACK)
+            end = min(begin + CHUNK, self._count)
+            kept = self._kept[begin:end]
+            near = block @ self._held[begin:end].T >= self._min_cosine - SLACK
+            rows, columns = np.divmod(np.flatnonzero(near), len(kept))  # many times as fast as a search in two axes
             for row, columns_of_row in _split(rows, columns):
                 found[row].append(kept[columns_of_row])
         return [np.concatenate(parts) if parts else np.empty(0, dtype=np.int64) for parts in found]
