@@ -29,6 +29,9 @@ DropReason = Literal[
     "judge_failed",
     "merged",
 ]
+MergeReason = Literal["text", "cosine", "entailment", "cluster"]
+"""`text`: the same but for case, punctuation and white space; `cosine`: near, on the same side of the same question;
+`entailment`: near, and a judge says that each implies the other; `cluster`: in one cluster by k-means."""
 
 
 class Rewrite(Record):
@@ -123,6 +126,8 @@ class Opinion(Record):
     """For a merged opinion, the id of the one that stands for it."""
     cosine: float | None = None
     """For a merged opinion, its similarity to that one."""
+    merged_by: MergeReason | None = None
+    """For a merged opinion, why that one stands for it."""
     requests: tuple[str, ...] = ()
     """Ledger keys of the replies that found, judged and reworded it."""
 

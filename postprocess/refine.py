@@ -1,6 +1,5 @@
 """From talks to distinct, verified samples: extract, screen, verify, rewrite, place, voice, dedupe."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -9,7 +8,7 @@ from pydantic import Field
 from culturepark.personas.language import ENGLISH, primary
 from culturepark.personas.surveys.survey import Survey
 from culturepark.postprocess.calibration import calibrated_judge
-from culturepark.postprocess.dedupe import dedupe
+from culturepark.postprocess.distinct import DedupeSettings, distinct
 from culturepark.postprocess.funnel import Funnel, count_funnel
 from culturepark.postprocess.judge import Judge
 from culturepark.postprocess.novel import POOL, novel_placer
@@ -32,14 +31,6 @@ from culturepark.runtime.record import Record
 from culturepark.runtime.request import Sampling
 from culturepark.runtime.store import Store
 from culturepark.simulation.transcript import Transcript
-
-
-class DedupeSettings(Record):
-    """When two opinions count as one."""
-
-    method: Literal["threshold"] = "threshold"
-    min_cosine: float | None = Field(default=None, ge=-1, le=1)
-    """None takes the value calibrated for the embedder."""
 
 
 class NovelSettings(Record):
@@ -136,7 +127,9 @@ async def refine(
     opinions = await _verified(read.opinions, models, judge, transcripts, settings, survey, passes)
     opinions = await _with_novel(opinions, embedder, judge, transcripts, settings, survey, passes)
     opinions = await _voiced(opinions, models, judge, transcripts, settings, passes)
-    opinions = await _distinct(opinions, embedder, settings.dedupe, judge)
+    opinions = await distinct(
+        store, opinions, embedder, settings.dedupe, judge, concurrency=concurrency, progress=progress
+    )
     if models.open_second is not None:
         second = await calibrated_judge(await models.open_second(), concurrency=concurrency)
         opinions = await _judged_again(opinions, second, transcripts, passes)
@@ -245,31 +238,6 @@ def _note_foreign(transcripts: Sequence[Transcript], embedder: Embedder) -> None
             f"embedder {DEFAULT_EMBEDDER} reads English only, and people speak {', '.join(foreign)} here, so samples "
             f"are merged wrongly or not at all: use --embedder {MULTILINGUAL} (pip install 'culturepark[multilingual]')"
         )
-
-
-async def _distinct(
-    opinions: list[Opinion],
-    embedder: Embedder,
-    settings: DedupeSettings,
-    judge: Judge,
-) -> list[Opinion]:
-    """Merge near-duplicates among the opinions that were not dropped."""
-    places = [place for place, opinion in enumerate(opinions) if opinion.dropped is None]
-    kept = [opinions[place] for place in places]
-    if not kept:
-        return opinions
-
-    async def same(one: str, other: str) -> bool:
-        there, back = await asyncio.gather(judge.implies(one, other), judge.implies(other, one))
-        return there.verdict == back.verdict == "entail"
-
-    vectors = await asyncio.to_thread(embedder.encode, [opinion.text for opinion in kept])
-    min_cosine = embedder.min_cosine if settings.min_cosine is None else settings.min_cosine
-    merged = await dedupe(kept, vectors, min_cosine=min_cosine, same=same)
-    result = list(opinions)
-    for place, opinion in zip(places, merged, strict=True):
-        result[place] = opinion
-    return result
 
 
 def make_samples(opinions: Sequence[Opinion], transcripts: Sequence[Transcript]) -> list[Sample]:

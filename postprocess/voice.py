@@ -12,10 +12,10 @@ from importlib.resources import files
 from typing import NamedTuple, cast
 
 from culturepark.personas.language import serving
-from culturepark.postprocess.dedupe import WORD
 from culturepark.postprocess.judge import Judge
 from culturepark.postprocess.opinion import Opinion, Rewrite
 from culturepark.postprocess.reword import reword
+from culturepark.postprocess.swaps import WORD
 from culturepark.runtime.models.langchain_client import LedgerChatModel
 from culturepark.runtime.record import parse_yaml
 

@@ -79,7 +79,10 @@ Target = Annotated[
     ),
 ]
 Keep = Annotated[str | None, typer.Option(help="entail, or entail+novel.")]
-MinCosine = Annotated[float | None, typer.Option(help="Similarity from which two opinions are one.")]
+Dedupe = Annotated[str | None, typer.Option(help="threshold, or kmeans (the paper's).")]
+MinCosine = Annotated[float | None, typer.Option(help="With threshold: similarity from which two opinions are one.")]
+Clusters = Annotated[int | None, typer.Option(help="With kmeans: opinions kept for each question and culture.")]
+KeepOne = Annotated[str | None, typer.Option(help="With kmeans: medoid or longest stands for a cluster.")]
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  (typer's callback signature)
@@ -128,7 +131,10 @@ def run_command(
     min_corroboration: MinCorroboration = None,
     rewrite: Rewrite = None,
     voice: Voice = None,
+    dedupe: Dedupe = None,
     min_cosine: MinCosine = None,
+    clusters: Clusters = None,
+    keep_one: KeepOne = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Do the whole job: hold the talks, then distil them into samples. Run it again to go on where it stopped."""
@@ -184,7 +190,10 @@ def refine(
     min_corroboration: MinCorroboration = None,
     rewrite: Rewrite = None,
     voice: Voice = None,
+    dedupe: Dedupe = None,
     min_cosine: MinCosine = None,
+    clusters: Clusters = None,
+    keep_one: KeepOne = None,
     every_talk: Annotated[bool, typer.Option("--all", help="Also forks, imported talks and earlier studies'.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -308,7 +317,12 @@ def _study(path: Path | None, **options: Any) -> "Study":
             "novel": {"min_corroboration": options.get("min_corroboration")},
             "rewrite": options.get("rewrite"),
             "voice": options.get("voice"),
-            "dedupe": {"min_cosine": options.get("min_cosine")},
+            "dedupe": {
+                "method": options.get("dedupe"),
+                "min_cosine": options.get("min_cosine"),
+                "k": options.get("clusters"),
+                "keep": options.get("keep_one"),
+            },
         },
         "target": {"samples": options.get("target_samples")},
         "budget": {"money": options.get("budget")},
