@@ -1,6 +1,7 @@
-"""What a judge favors whatever it reads, fitted on statements made from survey scales, so that it can be shipped.
+"""What a judge favors whatever it reads, fitted on statements about seed questions, so that it can be shipped.
 
-No answer anybody gave is read here: only the wordings of seed questions.
+Half of the statements say a scale's own claims, half say the same in other words, as people in talks do: a judge is
+surer of the former. No answer anybody gave is read here, only wordings.
 """
 
 from collections.abc import Sequence
@@ -18,15 +19,26 @@ from culturepark.postprocess.opinion import Verdict
 from culturepark.postprocess.verify import UNDECIDED
 from culturepark.runtime.engine import run_bounded
 from culturepark.runtime.ledger import Ledger
-from culturepark.runtime.record import build, parse_yaml
+from culturepark.runtime.record import Record, build, parse_yaml
 
 RIDGE = 0.001
 """Keeps the fit finite where a judge makes no mistake."""
 TABLE = "calibration.json"
+STATEMENTS = "statements.yaml"
+MIDDLE = ("I neither agree nor disagree that {}.", "I am undecided whether {}.")
+
+
+class Statements(Record):
+    """What people might say about one question."""
+
+    below: str
+    above: str
+    aside: str
+    """On the topic, and on no side."""
 
 
 class Example(NamedTuple):
-    """A statement, the question it is held against, and the side it is on; None when it is about something else."""
+    """A statement, the question it is held against, and the side it is on; None when it takes none."""
 
     text: str
     question: Question
@@ -51,30 +63,34 @@ async def calibrated_judge(ledger: Ledger, *, concurrency: int) -> Judge:
     model = judging_model(ledger)
     shipped = shipped_calibrations().get(ledger.identity)
     if shipped is None:
-        shipped = await fit(Judge(model, Calibration()), examples(calibration_questions()), concurrency=concurrency)
+        shipped = await fit(Judge(model, Calibration()), examples(), concurrency=concurrency)
     return Judge(model, shipped or Calibration())
 
 
-def calibration_questions() -> list[Question]:
-    """Questions whose scales make the statements: the seed questions that people agree or disagree with."""
-    questions = load_survey("wvs7").questions.values()
-    return [question for question in questions if question.split == "seed" and question.form == "statement"]
-
-
-def examples(questions: Sequence[Question]) -> list[Example]:
-    """For each question a statement on each side of its scale, and one of another question."""
+def examples() -> list[Example]:
+    """For each question of `statements.yaml` what is on each side of its scale, and what is on none."""
+    survey = load_survey("wvs7")
     found: list[Example] = []
-    for place, question in enumerate(questions):
-        other = questions[(place + len(questions) // 2) % len(questions)]
+    for place, (item, entry) in enumerate(parse_yaml(_text(STATEMENTS), place=STATEMENTS).items()):
+        question, said = survey.question(item), build(Statements, entry, place=f"{STATEMENTS}, {item}")
+        assert question.split == "seed", item
         found += [
+            Example(said.below, question, "below"),
+            Example(said.above, question, "above"),
+            Example(said.aside, question, None),
             Example(f"I am certain that {claim(question, 'below')}.", question, "below"),
             Example(f"I believe that {claim(question, 'above')}.", question, "above"),
-            Example(f"I believe that {claim(other, 'below')}.", question, None),
         ]
         if "mid" in sides(question):
-            middle = ("I neither agree nor disagree that", "I am undecided whether")[place % 2]
-            found.append(Example(f"{middle} {claim(question, 'below')}.", question, "mid"))
-    return found
+            middle = MIDDLE[place % len(MIDDLE)]
+            found.append(Example(middle.format(claim(question, "below")), question, "mid"))
+    others = found[len(found) // 2 :] + found[: len(found) // 2]
+    about_else = [
+        Example(other.text, one.question, None)
+        for one, other in zip(found, others, strict=True)
+        if one.said is None and other.question is not one.question
+    ]
+    return found + about_else
 
 
 async def fit(judge: Judge, statements: Sequence[Example], *, concurrency: int) -> Calibration | None:
@@ -153,5 +169,9 @@ def fit_sides(asked: Sequence[Asked], judge: Judge) -> SideWeights:
 @lru_cache(maxsize=1)
 def shipped_calibrations() -> dict[str, Calibration]:
     """Calibrations by model identity, fitted once by `python -m benchmarks.refinement.fit_offsets`."""
-    table = parse_yaml((files(__package__) / TABLE).read_text(encoding="utf-8"), place=TABLE)
+    table = parse_yaml(_text(TABLE), place=TABLE)
     return {identity: build(Calibration, entry, place=f"{TABLE}, {identity}") for identity, entry in table.items()}
+
+
+def _text(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")

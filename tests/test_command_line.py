@@ -235,6 +235,14 @@ URL = "http://127.0.0.1:1/v1"
         (["run", "--protocol-arg", "turns=x"], "protocol 'self-guidance': turns = 'x': input should be a valid integer"),
         (["run", "--model", "bultin"], "model 'bultin' (builtin[:NAME], openai:NAME or gguf:PATH): no kind of model named "
          "'bultin'; did you mean 'builtin'? Known: builtin, gguf, nli, openai."),
+        (["run", "--model", "nli:owner/name"], "model 'nli:owner/name' judges pairs of texts and cannot talk; give it as "
+         "--judge-model"),
+        (["run", "--judge-model", "nli:./none"], "model 'nli:./none': there is no folder './none'; give a folder or a hub id "
+         "(owner/name)"),
+        (["run", "--second-judge", "builtin"], "second_judge 'builtin' is the judge itself; name another model"),
+        (["run", "--extract", "lily"], "quickstart.yaml: refine.extract = 'lily': input should be 'delegates' or 'all'"),
+        (["run", "--min-corroboration", "-1"], "quickstart.yaml: refine.novel.min_corroboration = -1: input should be greater "
+         "than or equal to 0"),
         (["run", "--model", "builtin:qwen"], "no built-in model named 'qwen'. Known: all-minilm-l6-v2, "
          "qwen2.5-coder-0.5b, qwen2.5-coder-1.5b, smollm2-135m."),
         (["run", "--model", "gguf:missing.gguf"], "model 'gguf:missing.gguf': there is no file 'missing.gguf'"),

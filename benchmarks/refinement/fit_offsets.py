@@ -9,7 +9,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from culturepark.postprocess.calibration import calibration_questions, examples, fit
+from culturepark.postprocess.calibration import examples, fit
 from culturepark.postprocess.judge import Calibration, Judge, judging_model
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.opening import open_model
@@ -22,7 +22,7 @@ async def main(name: str, run: Path) -> None:
     store = open_store(run)
     async with open_model(parse_model(name)) as opened:
         ledger = Ledger(store, opened.endpoint)
-        statements = examples(calibration_questions())
+        statements = examples()
         judge = Judge(judging_model(ledger), Calibration())
         # Two at once: the requests about one statement begin alike, and follow each other in the prefix cache.
         found = await fit(judge, statements, concurrency=2)

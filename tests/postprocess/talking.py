@@ -15,7 +15,7 @@ from culturepark.personas.roster import load_roster
 from culturepark.personas.seat import Seat
 from culturepark.personas.stance import Stance, stance_from
 from culturepark.personas.surveys.survey import Survey, load_survey
-from culturepark.postprocess.calibration import calibration_questions, examples
+from culturepark.postprocess.calibration import examples
 from culturepark.postprocess.claims import claim, sides
 from culturepark.postprocess.fence import quoted
 from culturepark.postprocess.funnel import Funnel
@@ -94,7 +94,7 @@ def calibration() -> dict[tuple[str, str], Verdict]:
         (quoted(one.text)[1:-1], quoted(claim(one.question, side))[1:-1]): (
             "irrelevant" if one.said in {None, "mid"} and side != one.said else verdict_of(one.said, side)
         )
-        for one in examples(calibration_questions())
+        for one in examples()
         for side in sides(one.question)
     }
 

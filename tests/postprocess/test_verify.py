@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from culturepark.personas.question import Question, Scale, Side
-from culturepark.postprocess.calibration import calibrated_judge, calibration_questions, examples, shipped_calibrations
+from culturepark.postprocess.calibration import calibrated_judge, examples, shipped_calibrations
 from culturepark.postprocess.claims import belief, claim, sides
 from culturepark.postprocess.judge import (
     Calibration,
@@ -209,11 +209,11 @@ def test_answers_without_an_order_are_asked_about_one_by_one(tmp_path: Path) -> 
 
 
 def test_calibration_statements_read_no_answers_and_know_their_sides() -> None:
-    statements = examples(calibration_questions())
+    statements = examples()
 
     said = [one.said for one in statements]
-    assert {side: said.count(side) for side in set(said)} == {"below": 17, "above": 17, None: 17, "mid": 9}
-    assert statements[0].text == "I am certain that making one's parents proud is one of the main goals in life."
+    assert {side: said.count(side) for side in set(said)} == {"below": 30, "above": 30, None: 30, "mid": 4}
+    assert statements[3].text == "I am certain that children suffer when their mother works for pay."
     assert {one.question.split for one in statements} == {"seed"}
 
 
@@ -223,7 +223,7 @@ def test_a_new_judge_is_fitted_once_and_then_asks_nothing(tmp_path: Path) -> Non
 
     with serving(answer=Scripted(lambda *_: "irrelevant")) as stub:
         first = ask(tmp_path, stub.base_url, work)
-        assert stub.stats.requests == sum(len(sides(one.question)) for one in examples(calibration_questions())) == 156
+        assert stub.stats.requests == sum(len(sides(one.question)) for one in examples()) == 216
         again = ask(tmp_path, stub.base_url, work)
         assert stub.stats.requests == stub.stats.distinct
     assert again == first
@@ -253,10 +253,11 @@ def test_survey_pairs_are_balanced_and_say_what_the_sides_say() -> None:
     for pairs in (scale_pairs("seed"), scale_pairs("held-out"), own_word_pairs()):
         verdicts = [pair.verdict for pair in pairs]
         assert len({verdicts.count(verdict) for verdict in set(verdicts)}) == 1
-        assert len(pairs) >= 180
+        assert len(pairs) >= 90
     assert scale_pairs("seed") == scale_pairs("seed")
-    texts = {one.text for one in examples(calibration_questions())}
-    assert not texts & {pair.text for pair in (*scale_pairs("seed"), *own_word_pairs())}
+    fitted = examples()
+    assert not {one.text for one in fitted} & {pair.text for pair in (*scale_pairs("seed"), *own_word_pairs())}
+    assert not {one.question.id for one in fitted} & {pair.question.id for pair in own_word_pairs()}
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,17 @@ from culturepark.runtime.store import open_store
 
 pytestmark = pytest.mark.slow
 VERDICTS = {"entailment": "entail", "contradiction": "contradict", "neutral": "irrelevant"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Two threads over small matrices wait for each other far longer than they work when the machine is busy."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -75,21 +87,16 @@ def folder(rows: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory)
     return place
 
 
-def relabel(place: Path) -> None:
-    config = json.loads((place / "config.json").read_text("utf-8"))
-    config["id2label"] = {str(number): f"LABEL_{number}" for number in range(3)}
-    config["label2id"] = {f"LABEL_{number}": number for number in range(3)}
-    (place / "config.json").write_text(json.dumps(config), encoding="utf-8")
-
-
-def judged(run: Path, spec: str, pairs: list[tuple[str, str]]) -> tuple[list[Judgement], Tally, Calibration]:
+def judged(
+    run: Path, spec: str, pairs: list[tuple[str, str]], *, fitted: bool = False
+) -> tuple[list[Judgement], Tally, Calibration]:
     async def main() -> Any:
         store, tally = open_store(run), Tally()
         async with open_model(parse_model(spec)) as opened:
             ledger = Ledger(store, opened.endpoint, tally=tally)
             plain = Judge(judging_model(ledger), Calibration())
             found = [await plain.implies(*pair) for pair in pairs]
-            calibration = (await calibrated_judge(ledger, concurrency=4)).calibration
+            calibration = (await calibrated_judge(ledger, concurrency=4)).calibration if fitted else Calibration()
         store.close()
         return found, tally, calibration
 
@@ -100,8 +107,8 @@ def test_a_trained_cross_encoder_judges_by_folder_and_nothing_twice(
     rows: list[dict[str, str]], folder: Path, tmp_path: Path
 ) -> None:
     pairs = [(row["premise"], row["hypothesis"]) for row in rows]
-    found, tally, calibration = judged(tmp_path, f"nli:{folder}", pairs)
-    again, second_tally, same = judged(tmp_path, f"nli:{folder}", pairs)
+    found, tally, calibration = judged(tmp_path, f"nli:{folder}", pairs, fitted=True)
+    again, second_tally, same = judged(tmp_path, f"nli:{folder}", pairs, fitted=True)
 
     assert [one.verdict for one in found] == [VERDICTS[row["label"]] for row in rows]
     for one in found:
@@ -125,6 +132,13 @@ def test_an_identity_follows_the_weights_and_the_label_order(folder: Path, tmp_p
     config["id2label"] = {"0": "neutral", "1": "entailment", "2": "contradiction"}
     (other / "config.json").write_text(json.dumps(config), encoding="utf-8")
     assert parse_model(f"nli:{other}").identity != parse_model(f"nli:{folder}").identity
+
+
+def relabel(place: Path) -> None:
+    config = json.loads((place / "config.json").read_text("utf-8"))
+    config["id2label"] = {str(number): f"LABEL_{number}" for number in range(3)}
+    config["label2id"] = {f"LABEL_{number}": number for number in range(3)}
+    (place / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
