@@ -2,8 +2,8 @@
 
 Pairs: the Microsoft Research Paraphrase Corpus (English news), KorSTS (Korean) and our own, planted in nine languages.
 At the embedder's own threshold, `cosine` merges by nothing else and `threshold` by the merge rule of `refine`; both are
-ranked for the average precision. k-means clusters all texts of a file, into as many clusters as there are meanings by the
-labels; semhash has the same vectors and threshold.
+ranked for the average precision. k-means clusters all texts of a file, into as many clusters as there are meanings by
+the labels; semhash has the same vectors and threshold.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Opinions planted in nine languages: each with one that says the same and one that is near and does not.
 
-`planted.tsv` is our own writing. Set a came first. The rule on swapped words (`postprocess/swaps.py`) and four negations
-came after set b had been measured. Set c, whose near misses are put in another order of words, came after all rules.
+`planted.tsv` is our own writing. Set a came first. The rule on swapped words (`postprocess/swaps.py`) and some negations
+came after set b was measured. Set c, whose near misses are put in another order of words, came after all rules.
 """
 
 import csv

@@ -39,7 +39,7 @@ def test_the_page_holds_text_as_text(tmp_path: Path) -> None:
     page = (tmp_path / "deep" / "map.html").read_text("utf-8")
     assert "<img src=x" not in page
     assert "alert(2)</script>" not in page
-    assert "&lt;img src=x onerror=alert(1)&gt;" in page.replace(r"\u0026", "&")
+    assert "&lt;img src=x" in page.replace(r"\u0026", "&")
     assert '<script src="http' not in page
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["map.html"]
 
