@@ -118,7 +118,7 @@ def test_a_ninth_culture_talks_grounded_in_its_own_answers(shared_data: Path, tm
             culturepark(*command, "--question", "Q27,Q38", "--pair", "natural", "--json", cwd=tmp_path).stdout
         )
         assert (result["dialogues"], result["skipped"]) == (4, 0)
-        sheets = {body["messages"][0]["content"] for body in stub.bodies}
+        sheets = {body["messages"][-1]["content"] for body in stub.bodies}
         again = json.loads(
             culturepark(*command, "--question", "Q27,Q38", "--pair", "natural", "--json", cwd=tmp_path).stdout
         )
