@@ -21,6 +21,14 @@ def country_names() -> dict[str, str]:
     }
 
 
+@cache
+def language_name(tag: str) -> str:
+    """English name of the language of a BCP 47 tag: `Turkish` of `tr`; the tag itself where no table has it."""
+    code = tag.partition("-")[0]
+    known = pycountry.languages.get(alpha_2=code) if len(code) == 2 else pycountry.languages.get(alpha_3=code)
+    return tag if known is None else str(getattr(known, "common_name", known.name))
+
+
 def wrong_subtag(tag: str) -> str | None:
     """The first part of a BCP 47 tag that stands in no ISO table; None when all do.
 

@@ -29,7 +29,7 @@ class AboutRun(NamedTuple):
     protocols: tuple[str, ...]
     refine: Mapping[str, Any]
     """The settings of the study's refinement, as saved."""
-    funnel: tuple[tuple[str, int], ...]
+    funnel: tuple[tuple[str, int | str], ...]
     judge: str
     """Who judged, and what is known of that judge."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturepark.postprocess.annotate.commands import annotate_app
+from culturepark.postprocess.audit_commands import audit_samples, map_opinions
 from culturepark.postprocess.options import QUICKSTART, Culture, Question, Run, reading
 from culturepark.postprocess.removal_commands import remove_question
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 samples_app = typer.Typer(help="Distinct, verified samples and where they came from.", no_args_is_help=True)
 samples_app.add_typer(annotate_app, name="annotate")
 samples_app.command("remove")(remove_question)
+samples_app.command("audit")(audit_samples)
+samples_app.command("map")(map_opinions)
 
 
 @samples_app.command("list")

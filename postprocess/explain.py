@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from culturepark.postprocess.annotate.report import standing
 from culturepark.postprocess.columns import survey_of
+from culturepark.postprocess.judged import judged_words
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample
 from culturepark.postprocess.tables import load_opinions
@@ -80,10 +81,10 @@ def explanation_text(found: Explanation) -> str:
     ]
     if talk.turns[own.turn].flags:
         lines.append(f"  turn checks: {', '.join(talk.turns[own.turn].flags)}")
-    if own.verdict is not None:
-        sure = f" ({own.confidence[own.verdict]:.2f})" if own.confidence else ""
-        lines.append(f"judged against the speaker's stance: {own.verdict}{sure}; judge {found.judge}")
-    lines += [f"also stands for (cosine {other.cosine}): {other.text}" for other in found.opinions[1:]]
+    lines += judged_words(own, found.judge)
+    lines += [
+        f"also stands for ({other.merged_by}, cosine {other.cosine}): {other.text}" for other in found.opinions[1:]
+    ]
     lines += [f"question {talk.seed.id}: {text}" for text in talk.seed.text.values()]
     if sample.stance is not None:
         stance = sample.stance

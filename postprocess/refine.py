@@ -1,32 +1,26 @@
-"""From talks to distinct, verified samples: extract, screen, verify, dedupe."""
+"""From talks to distinct, verified samples: extract, screen, verify, rewrite, place, voice, dedupe."""
 
-import asyncio
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from culturepark.personas.language import ENGLISH, primary
-from culturepark.personas.question import Question
-from culturepark.personas.surveys.survey import load_survey
-from culturepark.postprocess.dedupe import dedupe
-from culturepark.postprocess.extract import extract
+from culturepark.personas.surveys.survey import Survey
+from culturepark.postprocess.calibration import calibrated_judge
+from culturepark.postprocess.distinct import DedupeSettings, distinct
 from culturepark.postprocess.funnel import Funnel, count_funnel
+from culturepark.postprocess.judge import Judge
+from culturepark.postprocess.novel import POOL, novel_placer
 from culturepark.postprocess.opinion import Opinion
+from culturepark.postprocess.reading import Readers, read_talks
+from culturepark.postprocess.reword import SAMPLING as REWORDING
+from culturepark.postprocess.rewrite import rewrite_opinion
 from culturepark.postprocess.sample import Sample, make_sample
-from culturepark.postprocess.screen import screen
+from culturepark.postprocess.shares import check_share
 from culturepark.postprocess.tables import replace_refined
-from culturepark.postprocess.verify import (
-    JUDGE_SAMPLING,
-    Offsets,
-    fit_offsets,
-    implies,
-    judge_opinion,
-    shipped_offsets,
-    survey_pairs,
-)
-from culturepark.protocols.turn import Turn
+from culturepark.postprocess.verify import judge_again, judge_opinion
+from culturepark.postprocess.voice import voice_opinion, with_voice
 from culturepark.runtime.console import note
 from culturepark.runtime.engine import run_bounded
 from culturepark.runtime.ledger import Ledger
@@ -39,43 +33,81 @@ from culturepark.runtime.store import Store
 from culturepark.simulation.transcript import Transcript
 
 
-class DedupeSettings(Record):
-    """When two opinions count as one."""
+class NovelSettings(Record):
+    """When an opinion that its speaker's stance does not decide is corroborated by others."""
 
-    method: Literal["threshold"] = "threshold"
-    min_cosine: float | None = Field(default=None, ge=-1, le=1)
-    """None takes the value calibrated for the embedder."""
+    min_corroboration: int = Field(default=1, ge=0)
+    """Independent talks that must voice it, too, before `entail+novel` keeps it."""
+    candidates: int = Field(default=5, ge=0)
+    """How many of the most similar opinions of others are put to the judge."""
 
 
 class RefineSettings(Record):
     """What is read, who judges, and what is kept."""
 
     judge: str | None = None
-    """A model as after `--model`; None is the model that talked."""
+    """A model as after `--judge-model`; None is the model that talked. One that writes reads the talks, too."""
+    second_judge: str | None = None
+    """Another model that judges the same texts. Its verdicts are kept and counted; the first judge decides."""
     embedder: str = DEFAULT_EMBEDDER
-    extract: Literal["delegates", "all"] = "delegates"
+    extract: Readers = "delegates"
     keep: Literal["entail", "entail+novel"] = "entail"
-    """`entail+novel` also keeps opinions that neither follow from the speaker's stance nor exclude it."""
+    """`entail+novel` also keeps corroborated opinions that neither follow from the speaker's stance nor exclude it."""
+    novel: NovelSettings = NovelSettings()
+    rewrite: bool = True
+    """Whether a contradiction is reworded once, to agree with its speaker's stance, and judged again."""
+    voice: bool = True
+    """Whether a view of the speaker's own that is not in the first person is put into it by the model."""
     dedupe: DedupeSettings = DedupeSettings()
     reading: Sampling = Sampling(temperature=0, top_p=1, max_tokens=200)
     """How the extracting model is sampled."""
 
 
-class Read(NamedTuple):
-    """What was found in one utterance."""
+class Models(NamedTuple):
+    """The models of a refinement, each behind its ledger."""
 
-    opinions: tuple[Opinion, ...]
-    unread: str | None
-    """Why nothing was found, or None."""
+    writer: Ledger
+    """Reads the talks and rewords."""
+    judge: Ledger
+    """Verifies; may be the same."""
+    open_second: Callable[[], Awaitable[Ledger]] | None = None
+    """Opens the second judge, when the first is done: two large models at once would need the memory of both."""
+
+
+Work = Callable[[Opinion], Awaitable[Opinion]]
+
+
+class _Passes(NamedTuple):
+    """Does one step after the other on all opinions that it is for."""
+
+    concurrency: int
+    progress: Reporter
+
+    async def over(
+        self, opinions: Sequence[Opinion], what: str, work: Work, *, on: Callable[[Opinion], bool]
+    ) -> list[Opinion]:
+        """Replace the opinions that a step is for by what it makes of them, keeping the order."""
+        places = [place for place, opinion in enumerate(opinions) if on(opinion)]
+        result = list(opinions)
+        if places:
+            self.progress.start(what, total=len(places))
+
+        async def one(place: int) -> None:
+            result[place] = await work(opinions[place])
+            self.progress.advance()
+
+        await run_bounded(places, one, concurrency=self.concurrency)
+        return result
 
 
 async def refine(
     store: Store,
-    ledger: Ledger,
+    models: Models,
     transcripts: Sequence[Transcript],
     embedder: Embedder,
     settings: RefineSettings,
     *,
+    survey: Survey,
     concurrency: int,
     progress: Reporter,
 ) -> Funnel:
@@ -85,62 +117,118 @@ async def refine(
 
     Raises:
         BudgetSpentError: When the budget ended the run; committed replies stay.
-        ModelError: When the judge gives no reply.
+        ModelError: When a model gives no reply.
     """
-    reader = LedgerChatModel(ledger=ledger, purpose="extract", sampling=settings.reading)
-    judge = LedgerChatModel(ledger=ledger, purpose="verify", sampling=JUDGE_SAMPLING)
     _note_foreign(transcripts, embedder)
-    ids = {talk.id for talk in transcripts}
-    utterances = [
-        (talk, turn)
-        for talk in transcripts
-        for turn in talk.turns
-        if _is_read(talk, turn, settings) and not _is_shared(talk, turn, ids)
-    ]
-    progress.start("utterances", total=len(utterances))
-    read: dict[tuple[str, int], Read] = {}
-
-    async def read_one(item: tuple[Transcript, Turn]) -> None:
-        talk, turn = item
-        read[talk.id, turn.index] = await _read(reader, talk, turn)
-        progress.advance()
-
-    await run_bounded(utterances, read_one, concurrency=concurrency)
-    opinions = _screened(transcripts, read)
-    offsets = await label_offsets(judge)
-    names = {(talk.id, seat.id): seat.name for talk in transcripts for seat in talk.seats}
-    judged: dict[str, Opinion] = {}
-    to_judge = [opinion for opinion in opinions if opinion.dropped is None]
-    progress.start("opinions", total=len(to_judge))
-
-    async def judge_one(opinion: Opinion) -> None:
-        found = await judge_opinion(judge, opinion, names[opinion.talk, opinion.speaker], offsets=offsets)
-        novel = settings.keep == "entail+novel" and found.dropped in {"irrelevant", "no_stance"}
-        judged[opinion.id] = found.model_copy(update={"dropped": None}) if novel else found
-        progress.advance()
-
-    await run_bounded(to_judge, judge_one, concurrency=concurrency)
-    opinions = [judged.get(opinion.id, opinion) for opinion in opinions]
-    opinions = await _distinct(opinions, embedder, settings.dedupe, judge, offsets)
+    passes = _Passes(concurrency, progress)
+    reader = LedgerChatModel(ledger=models.writer, purpose="extract", sampling=settings.reading)
+    read = await read_talks(reader, transcripts, settings.extract, concurrency=concurrency, progress=progress)
+    judge = await calibrated_judge(models.judge, concurrency=concurrency)
+    opinions = await _verified(read.opinions, models, judge, transcripts, settings, survey, passes)
+    opinions = await _with_novel(store, opinions, embedder, judge, transcripts, settings, survey, passes)
+    opinions = await _voiced(opinions, models, judge, transcripts, settings, passes)
+    opinions = await distinct(
+        store, opinions, embedder, settings.dedupe, judge, concurrency=concurrency, progress=progress
+    )
+    if models.open_second is not None:
+        second = await calibrated_judge(await models.open_second(), concurrency=concurrency)
+        opinions = await _judged_again(opinions, second, transcripts, passes)
     samples = make_samples(opinions, transcripts)
-    unread = Counter(found.unread for found in read.values() if found.unread is not None)
-    funnel = count_funnel(opinions, samples, talks=len(transcripts), utterances=len(utterances), unread=unread)
+    funnel = count_funnel(opinions, samples, talks=len(transcripts), utterances=read.utterances, unread=read.unread)
     await replace_refined(store, opinions, samples, funnel)
     return funnel
 
 
-async def label_offsets(judge: LedgerChatModel) -> Offsets | None:
-    """The judge's offsets: shipped for the built-in models, else fitted once (their replies stay in the ledger)."""
-    shipped = shipped_offsets().get(judge.ledger.identity)
-    if shipped is not None:
-        return shipped
-    return await fit_offsets(judge, survey_pairs(calibration_questions()))
+async def _verified(
+    opinions: Sequence[Opinion],
+    models: Models,
+    judge: Judge,
+    transcripts: Sequence[Transcript],
+    settings: RefineSettings,
+    survey: Survey,
+    passes: _Passes,
+) -> list[Opinion]:
+    """Hold each opinion that screening left against its speaker's stance, and reword what contradicts it."""
+    questions = {talk.id: talk.seed for talk in transcripts}
+    writer = LedgerChatModel(ledger=models.writer, purpose="rewrite", sampling=REWORDING)
+
+    async def verify(opinion: Opinion) -> Opinion:
+        question = questions[opinion.talk]
+        found = await judge_opinion(judge, opinion, question)
+        if found.dropped == "contradict" and settings.rewrite:
+            found = await rewrite_opinion(writer, judge, found, question)
+        return await check_share(judge, found, question, survey) if found.dropped is None else found
+
+    return await passes.over(opinions, "opinions", verify, on=lambda opinion: opinion.dropped is None)
 
 
-def calibration_questions() -> list[Question]:
-    """Questions whose scales make the calibration pairs: the seed questions with statements."""
-    questions = load_survey("wvs7").questions.values()
-    return [question for question in questions if question.split == "seed" and question.form == "statement"]
+async def _with_novel(
+    store: Store,
+    opinions: Sequence[Opinion],
+    embedder: Embedder,
+    judge: Judge,
+    transcripts: Sequence[Transcript],
+    settings: RefineSettings,
+    survey: Survey,
+    passes: _Passes,
+) -> list[Opinion]:
+    """Place what the stances do not decide, and keep of it what is asked for and corroborated."""
+    pool = [opinion for opinion in opinions if opinion.dropped in POOL]
+    questions = {talk.id: talk.seed for talk in transcripts}
+    seeds = [question for question in survey.questions.values() if question.split == "seed"]
+    place = await novel_placer(
+        store,
+        opinions,
+        embedder,
+        judge,
+        seeds,
+        candidates=settings.novel.candidates,
+        root_of={talk.id: talk.root for talk in transcripts},
+    )
+
+    async def place_and_keep(opinion: Opinion) -> Opinion:
+        found = await place(opinion)
+        if settings.keep != "entail+novel" or found.novelty is None:
+            return found
+        if len(found.novelty.corroborated_by) < settings.novel.min_corroboration:
+            return found.model_copy(update={"dropped": "uncorroborated"})
+        kept = found.model_copy(update={"dropped": None})
+        return await check_share(judge, kept, questions[opinion.talk], survey)
+
+    ids = {opinion.id for opinion in pool}
+    return await passes.over(opinions, "novel opinions", place_and_keep, on=lambda opinion: opinion.id in ids)
+
+
+async def _voiced(
+    opinions: Sequence[Opinion],
+    models: Models,
+    judge: Judge,
+    transcripts: Sequence[Transcript],
+    settings: RefineSettings,
+    passes: _Passes,
+) -> list[Opinion]:
+    """Say who speaks in each opinion that is kept, and put views of the speaker's own into the first person."""
+    names = {(talk.id, seat.id): seat.name for talk in transcripts for seat in talk.seats}
+    writer = LedgerChatModel(ledger=models.writer, purpose="voice", sampling=REWORDING)
+
+    async def voice(opinion: Opinion) -> Opinion:
+        if not settings.voice:
+            return with_voice(opinion)
+        return await voice_opinion(writer, judge, opinion, names[opinion.talk, opinion.speaker])
+
+    return await passes.over(opinions, "voices", voice, on=lambda opinion: opinion.dropped is None)
+
+
+async def _judged_again(
+    opinions: Sequence[Opinion], second: Judge, transcripts: Sequence[Transcript], passes: _Passes
+) -> list[Opinion]:
+    """Have another judge read every text that was judged against a stance."""
+    questions = {talk.id: talk.seed for talk in transcripts}
+
+    async def judge(opinion: Opinion) -> Opinion:
+        return await judge_again(second, opinion, questions[opinion.talk])
+
+    return await passes.over(opinions, "second verdicts", judge, on=lambda opinion: opinion.verdict is not None)
 
 
 def _note_foreign(transcripts: Sequence[Transcript], embedder: Embedder) -> None:
@@ -152,64 +240,6 @@ def _note_foreign(transcripts: Sequence[Transcript], embedder: Embedder) -> None
             f"embedder {DEFAULT_EMBEDDER} reads English only, and people speak {', '.join(foreign)} here, so samples "
             f"are merged wrongly or not at all: use --embedder {MULTILINGUAL} (pip install 'culturepark[multilingual]')"
         )
-
-
-def _is_read(talk: Transcript, turn: Turn, settings: RefineSettings) -> bool:
-    return settings.extract == "all" or talk.seat(turn.speaker).role == "delegate"
-
-
-def _is_shared(talk: Transcript, turn: Turn, read: set[str]) -> bool:
-    """Whether a fork has the turn from its parent, which is read too: one utterance is not two."""
-    return talk.parent is not None and turn.index < talk.parent.turn and talk.parent.id in read
-
-
-async def _read(reader: LedgerChatModel, talk: Transcript, turn: Turn) -> Read:
-    if not turn.text.strip():
-        return Read((), "blank")
-    found = await extract(reader, talk, turn)
-    if found.opinions is None:
-        return Read((), "extract_failed")
-    return Read(found.opinions, None if found.opinions else "no_opinion")
-
-
-def _screened(transcripts: Sequence[Transcript], read: dict[tuple[str, int], Read]) -> list[Opinion]:
-    """All opinions in the order they were said, those that code can rule out marked with the reason."""
-    screened: list[Opinion] = []
-    for talk in transcripts:
-        seen: set[str] = set()
-        for turn in talk.turns:
-            found = read.get((talk.id, turn.index))
-            if found is not None:
-                screened += screen(found.opinions, turn, seen)
-    return screened
-
-
-async def _distinct(
-    opinions: list[Opinion],
-    embedder: Embedder,
-    settings: DedupeSettings,
-    judge: LedgerChatModel,
-    offsets: Offsets | None,
-) -> list[Opinion]:
-    """Merge near-duplicates among the opinions that were not dropped."""
-    places = [place for place, opinion in enumerate(opinions) if opinion.dropped is None]
-    kept = [opinions[place] for place in places]
-    if not kept:
-        return opinions
-
-    async def same(one: str, other: str) -> bool:
-        there, back = await asyncio.gather(
-            implies(judge, one, other, offsets=offsets), implies(judge, other, one, offsets=offsets)
-        )
-        return there.verdict == back.verdict == "entail"
-
-    vectors = await asyncio.to_thread(embedder.encode, [opinion.text for opinion in kept])
-    min_cosine = embedder.min_cosine if settings.min_cosine is None else settings.min_cosine
-    merged = await dedupe(kept, vectors, min_cosine=min_cosine, same=same)
-    result = list(opinions)
-    for place, opinion in zip(places, merged, strict=True):
-        result[place] = opinion
-    return result
 
 
 def make_samples(opinions: Sequence[Opinion], transcripts: Sequence[Transcript]) -> list[Sample]:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from culturepark.personas.surveys.survey import Survey
 from culturepark.postprocess.annotate.tables import delete_items, load_returned, load_sheets
+from culturepark.postprocess.embeddings import forget_embeddings
 from culturepark.postprocess.fence import quoted
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.refine import make_samples
@@ -103,6 +104,8 @@ def remove(store: Store, exclusion: Exclusion) -> Removal:
         _delete(connection, Base.metadata.tables["talks"], "id", store.run_id, rows.talks)
         if rows.talks:
             put_refined(connection, store.run_id, rows.opinions, rows.samples, None)
+            texts = {text for opinion in rows.opinions for text in (opinion.text, opinion.judged_text)}
+            forget_embeddings(connection, store.run_id, texts)
         delete_items(connection, store.run_id, rows.items)
         forget(connection, store.run_id, keys=rows.keys, messages=rows.messages)
         exclude(connection, store, exclusion)
@@ -116,9 +119,11 @@ def _plan(store: Store, exclusion: Exclusion) -> tuple[Removal, _Rows]:
     staying = [talk for talk in talks if talk.id not in gone]
     opinions, samples = load_opinions(store), load_samples(store)
     kept_opinions, kept_samples = _left(opinions, samples, staying)
-    items, item_count, rating_count = _items(store, {opinion.id for opinion in opinions if opinion.talk in gone})
+    gone_opinions = {opinion.id for opinion in opinions if opinion.talk in gone}
+    items, item_count, rating_count = _items(store, gone_opinions)
     prompts = load_prompts(store)
     keys = _replies(store, prompts, talks, opinions, gone)
+    kept_opinions = [_without(opinion, gone_opinions, keys) for opinion in kept_opinions]
     rest = prompts.chain(prompts.replies.keys() - keys)
     messages = prompts.chain(keys) - rest
     before = {sample.id: sample.mass for sample in samples}
@@ -182,7 +187,7 @@ def _left(
     talks = {talk.id for talk in staying}
     left = {opinion.id: opinion for opinion in opinions if opinion.talk in talks}
     alone = {
-        opinion.id: opinion.model_copy(update={"dropped": None, "kept": None, "cosine": None})
+        opinion.id: opinion.model_copy(update={"dropped": None, "kept": None, "cosine": None, "merged_by": None})
         for opinion in left.values()
         if opinion.kept is not None and opinion.kept not in left
     }
@@ -194,6 +199,16 @@ def _left(
             mine = tuple(opinion for opinion in sample.opinions if opinion in left)
             kept.append(sample.model_copy(update={"opinions": mine, "mass": len(mine)}))
     return list(left.values()), sorted(kept, key=lambda sample: order[sample.opinions[0]])
+
+
+def _without(opinion: Opinion, gone: set[str], keys: set[str]) -> Opinion:
+    """An opinion that no longer names what goes; whether it is still corroborated is for the next refine to say."""
+    requests = tuple(key for key in opinion.requests if key not in keys)
+    novelty = opinion.novelty
+    if novelty is not None:
+        left = tuple(other for other in novelty.corroborated_by if other not in gone)
+        novelty = novelty.model_copy(update={"corroborated_by": left})
+    return opinion.model_copy(update={"requests": requests, "novelty": novelty})
 
 
 def _items(store: Store, opinions: set[str]) -> tuple[dict[str, list[str]], int, int]:
@@ -212,7 +227,8 @@ def _replies(
 
     Talks and opinions name the replies they were made from. Others (draws that a check turned down, replies nobody
     could read, comparisons of two opinions) are told by their prompts: the same prompt as a removed reply's, the same
-    context of an utterance, or words of a removed talk in the last message.
+    context of an utterance, or words of a removed talk in the last message. The latter go although an opinion that
+    stays names them: it was compared with one that goes.
     """
     of_gone, of_kept = _named(talks, opinions, gone)
     keys = (of_gone - of_kept) & prompts.replies.keys()
@@ -227,13 +243,12 @@ def _replies(
     asked = {prompts.replies[key].prompt for key in keys} - {prompts.replies[key].prompt for key in kept}
     heard = contexts(keys) - contexts(kept)
     words = _words(talks, opinions, gone)
-    texts = contents(store, {prompts.replies[key].prompt for key in nameless})
+    texts = contents(store, {prompts.replies[key].prompt for key in nameless | kept})
     for key in nameless:
         prompt, purpose = prompts.replies[key]
-        same_context = purpose == "utterance" and prompts.parents[prompt] in heard
-        if prompt in asked or same_context or _holds(quoted(texts[prompt]), words):
+        if prompt in asked or (purpose == "utterance" and prompts.parents[prompt] in heard):
             keys.add(key)
-    return keys
+    return keys | {key for key in nameless | kept if _holds(quoted(texts[prompts.replies[key].prompt]), words)}
 
 
 def _named(talks: Sequence[Transcript], opinions: Sequence[Opinion], gone: set[str]) -> tuple[set[str], set[str]]:
@@ -259,7 +274,9 @@ def _words(talks: Sequence[Transcript], opinions: Sequence[Opinion], gone: set[s
             words.update(quoted(ask.prompt)[1:-1] for ask in turn.asks)
     for opinion in opinions:
         words = of_gone if opinion.talk in gone else of_kept
-        words.update(quoted(text)[1:-1] for text in (opinion.text, opinion.quote))
+        texts = {opinion.text, opinion.quote}
+        texts.update(text for change in opinion.rewrites for text in (change.before, change.after) if text is not None)
+        words.update(quoted(text)[1:-1] for text in texts)
     return of_gone - of_kept
 
 

@@ -43,6 +43,12 @@ def chat_row(text: str, *, question: Question, culture: Culture, language: str) 
     )
 
 
+def countries_in(language: str) -> dict[str, str]:
+    """Names of countries by ISO code in a language; none where `rows.yaml` writes none."""
+    served = serving(language, _table())
+    return {} if served is None else _table()[served].countries
+
+
 @lru_cache(maxsize=1)
 def _table() -> dict[str, RowWords]:
     text = (files(__package__) / "rows.yaml").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable
 
+from culturepark.postprocess.extract import LONGEST
 from culturepark.postprocess.opinion import DropReason, Opinion
 from culturepark.protocols.turn import Flag, Turn
 
@@ -36,6 +37,8 @@ def _reason(opinion: Opinion, turn: Turn, seen: set[str]) -> DropReason | None:
     dense = any(ord(char) >= 0x2E80 for char in letters)
     if len(letters) < (SHORTEST_DENSE if dense else SHORTEST):
         return "too_short"
+    if len(opinion.text) > LONGEST:
+        return "too_long"
     if opinion.text.casefold() in seen:
         return "said_before"
     return None

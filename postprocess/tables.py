@@ -147,5 +147,6 @@ def find_sample(store: Store, sample: str) -> Sample:
 
 
 def _annotation(opinion: Opinion) -> Annotation:
-    label = opinion.verdict or opinion.dropped or "not judged"
-    return Annotation(talk=opinion.talk, turn=opinion.turn, text=opinion.text, label=label)
+    """What stands in the turn, and what was found about that; what it was reworded to is no part of the talk."""
+    label = opinion.verdict_as_said or opinion.dropped or "not judged"
+    return Annotation(talk=opinion.talk, turn=opinion.turn, text=opinion.quote, label=label)

@@ -1,6 +1,7 @@
 """Walk an utterance forward: what was found in it, what became of each opinion, and which samples it is in."""
 
 from culturepark.postprocess.annotate.report import standing
+from culturepark.postprocess.judged import judged_words
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample
 from culturepark.postprocess.tables import load_funnel, load_opinions, load_samples
@@ -89,15 +90,16 @@ def trace_text(found: TurnTrace) -> str:
 
 def _fate(fate: OpinionFate, judge: str) -> list[str]:
     opinion = fate.opinion
-    lines = [f"opinion {opinion.id}  (characters {opinion.start} to {opinion.end}, about: {opinion.about})"]
+    lines = [f"opinion {opinion.id}  (characters {opinion.start} to {opinion.end})"]
     lines.append(f"  {opinion.text}")
     if opinion.text != opinion.quote:
         lines.append(f"  said as: {opinion.quote}")
-    if opinion.verdict is not None:
-        sure = f" ({opinion.confidence[opinion.verdict]:.2f})" if opinion.confidence else ""
-        lines.append(f"  judged against the speaker's stance: {opinion.verdict}{sure}; judge {judge}")
+    lines += [f"  {line}" for line in judged_words(opinion, judge)]
     if fate.merged_into is not None:
-        lines.append(f"  merged (cosine {opinion.cosine}) into {fate.merged_into.id}: {fate.merged_into.text}")
+        lines.append(
+            f"  merged ({opinion.merged_by}, cosine {opinion.cosine}) "
+            f"into {fate.merged_into.id}: {fate.merged_into.text}"
+        )
     elif opinion.dropped is not None:
         lines.append(f"  dropped: {opinion.dropped}")
     if fate.sample is not None:

@@ -120,7 +120,7 @@ class PriceTable(Record):
 
 def known_price(identity: str) -> Price | None:
     """Price of a model by its identity; models on this machine are free, an unlisted one has no price."""
-    if identity.startswith(("builtin:", "gguf:")):
+    if identity.startswith(("builtin:", "gguf:", "nli:")):
         return FREE
     return load_prices().models.get(identity)
 

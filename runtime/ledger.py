@@ -22,9 +22,9 @@ from culturepark.runtime.budget import (
 )
 from culturepark.runtime.errors import EndpointDownError, ModelError, NotCommittedError
 from culturepark.runtime.hashing import sha256
-from culturepark.runtime.models.endpoint import Endpoint, RetryableError
+from culturepark.runtime.models.endpoint import RetryableError
 from culturepark.runtime.record import Record
-from culturepark.runtime.request import Completed, Message, Reply, Request
+from culturepark.runtime.request import Completed, Message, Model, Reply, Request
 from culturepark.runtime.store import CommittedReply, PromptMessage, RemovedSpending, Store
 
 REMEMBERED_MESSAGES = 50_000
@@ -86,7 +86,7 @@ class Ledger:
     def __init__(
         self,
         store: Store,
-        endpoint: Endpoint | None,
+        endpoint: Model | None,
         *,
         identity: str | None = None,
         budget: Budget | None = None,
@@ -154,7 +154,7 @@ class Ledger:
         await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started)
         return Completed(reply, key, cached=False)
 
-    async def _ask(self, endpoint: Endpoint, request: Request) -> Reply:
+    async def _ask(self, endpoint: Model, request: Request) -> Reply:
         """Try until a reply comes; each try is a request of the budget."""
         tries = AsyncRetrying(
             retry=retry_if_exception_type(RetryableError),
@@ -174,7 +174,7 @@ class Ledger:
         self._reached = True
         return reply
 
-    async def _try(self, endpoint: Endpoint, request: Request, worst: Amount) -> Reply:
+    async def _try(self, endpoint: Model, request: Request, worst: Amount) -> Reply:
         ticket = await self._budget.reserve(worst)
         took = Amount(1, 0, 0.0)  # a try that brought no reply was still a request
         try:

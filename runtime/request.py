@@ -1,6 +1,6 @@
 """What is asked of a model and what it answered: the records that cross the ledger."""
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import Field, JsonValue
 
@@ -49,7 +49,7 @@ class Reply(Record):
 
     text: str
     finish_reason: str
-    """As the endpoint said it: `stop`, `length`, `content_filter`, …"""
+    """As the endpoint said it: `stop`, `length`, `content_filter`, …; `refusal` where it gave one instead."""
     tokens_in: int = Field(ge=0)
     tokens_out: int = Field(ge=0)
     tokens_cached: int = Field(default=0, ge=0)
@@ -60,6 +60,23 @@ class Reply(Record):
     """For a request with labels: natural log of the probability of each label's first token, over the whole
     vocabulary. For a label outside the endpoint's list of likely tokens it is the lowest on that list: an upper
     bound. None where the endpoint gives no log-probabilities."""
+
+
+class Model(Protocol):
+    """Anything that answers requests: a model behind HTTP, or a classifier in this process."""
+
+    @property
+    def identity(self) -> str:
+        """Names it in keys and ids; never a URL."""
+        ...
+
+    async def ask(self, request: Request) -> Reply:
+        """Answer one request once; the ledger counts, spaces and repeats."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
+        ...
 
 
 class Completed(NamedTuple):

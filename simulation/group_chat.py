@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory, StopMessage, TextMessage
@@ -24,6 +24,7 @@ from culturepark.protocols.turn import Ask, SpokenCue, Turn
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
 from culturepark.simulation.speaker import FAILED, MODERATOR, PersonaAgent
+from culturepark.simulation.stopping import StoppedError, Stopper
 
 # A span for every message of every talk costs a tenth of a talk's processor time, and nobody reads them.
 os.environ.setdefault("AUTOGEN_DISABLE_RUNTIME_TRACING", "true")
@@ -50,10 +51,13 @@ class Talk:
     """The protocol's or the store's error. It does not pass through AutoGen, which would hand it on as text."""
     asks: tuple[Ask, ...] = ()
     """Questions the protocol put to a model while the coming turn was cued."""
+    stopper: Stopper = field(default_factory=Stopper)
 
 
 async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient) -> None:
     """Go on from `talk.turns` until the protocol ends the talk; every turn is handed to `on_turn` first.
+
+    When it is cancelled, open requests are given up, and the turn under way is said again another time.
 
     Raises:
         ProtocolError: When the protocol broke its contract.
@@ -63,11 +67,18 @@ async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient) -> None:
     if first is None:
         return  # killed between its last turn and its mark: nothing is left to say
     agents = [
-        PersonaAgent(seat, seats=talk.seats, question=talk.question, client=client, turns=talk.turns)
+        PersonaAgent(
+            seat, seats=talk.seats, question=talk.question, client=client, stopper=talk.stopper, turns=talk.turns
+        )
         for seat in talk.seats
     ]
-    team = _ProtocolGroupChat(agents, talk, first)
-    await team.run()
+    running = asyncio.create_task(_ProtocolGroupChat(agents, talk, first).run())
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        talk.stopper.stop()
+        await running
+        raise
     failure = next((agent.failure for agent in agents if agent.failure is not None), talk.failure)
     if failure is not None:
         raise failure
@@ -111,7 +122,9 @@ class _Manager(BaseGroupChatManager):
                 self._cue = None
             else:
                 await self._record(message)
-                self._cue = await _next_cue(self._talk)
+                self._cue = await self._talk.stopper.wait(_next_cue(self._talk))
+        except StoppedError:
+            self._cue = None
         except CultureParkError as error:
             self._talk.failure = error
             self._cue = None

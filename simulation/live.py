@@ -9,9 +9,9 @@ from culturepark.runtime.budget import Budget, BudgetSettings
 from culturepark.runtime.committed import Committed, committed
 from culturepark.runtime.engine import run_bounded
 from culturepark.runtime.ledger import Ledger, LimitSettings, Tally, spent_before
-from culturepark.runtime.models.endpoint import Endpoint
 from culturepark.runtime.progress import Reporter
 from culturepark.runtime.record import Record
+from culturepark.runtime.request import Model
 from culturepark.runtime.store import Store, open_store
 from culturepark.simulation.transcript import Transcript
 
@@ -46,7 +46,7 @@ class Moved(Record):
 async def ask_again(
     store: Store,
     talks: Sequence[Transcript],
-    endpoint: Endpoint,
+    endpoint: Model,
     *,
     budget: BudgetSettings,
     limits: LimitSettings,

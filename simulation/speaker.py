@@ -17,6 +17,7 @@ from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
 from culturepark.runtime.request import Completed, Message
 from culturepark.simulation.character import said
 from culturepark.simulation.checks import flags, tidy
+from culturepark.simulation.stopping import Stopper
 from culturepark.simulation.tongues import announced, briefing, next_line
 
 MODERATOR = "moderator"
@@ -47,6 +48,7 @@ class PersonaAgent(BaseChatAgent):
         seats: Sequence[Seat],
         question: Question,
         client: LedgerChatCompletionClient,
+        stopper: Stopper,
         turns: Sequence[Turn] = (),
     ) -> None:
         """With `turns`, the agent remembers a talk it did not live through: resume and fork need no other state."""
@@ -55,6 +57,7 @@ class PersonaAgent(BaseChatAgent):
         self._names = {other.id: other.name for other in seats}
         self._mixed = len({other.language for other in seats}) > 1
         self._client = client
+        self._stopper = stopper
         self._briefing = [_spoken_to(message) for message in briefing(seat, question, mixed=self._mixed)]
         self._context = UnboundedChatCompletionContext(initial_messages=self._remember(turns))
         self._said = [(turn.speaker, turn.text) for turn in turns]
@@ -78,7 +81,7 @@ class PersonaAgent(BaseChatAgent):
         for message in messages:
             await self._hear(message)
         try:
-            spoken = await self._speak()
+            spoken = await self._stopper.wait(self._speak())
         except Exception as error:
             self.failure = error
             return Response(chat_message=TextMessage(source=self.name, content="", metadata={FAILED: "yes"}))

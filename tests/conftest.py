@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.stub_server import StubServer, serving
 
 ROOT = Path(__file__).resolve().parent.parent
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile("culturepark", deadline=None)
+settings.load_profile("culturepark")
 
 
 def lacking(what: str) -> None:

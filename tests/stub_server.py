@@ -255,7 +255,9 @@ class StubServer:
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": content, "refusal": None},
-            "logprobs": logprobs(body, content or "") if body.get("logprobs") else None,
+            "logprobs": logprobs(body, content or "", sure=self.answer is not persona_answer)
+            if body.get("logprobs")
+            else None,
             "finish_reason": finish,
         }
         return {
@@ -479,19 +481,30 @@ def label_shares(body: Body, labels: Sequence[str]) -> list[tuple[str, float]]:
     return sorted(zip(labels, (weight / total for weight in weights), strict=True), key=lambda pair: -pair[1])
 
 
-def logprobs(body: Body, text: str) -> dict[str, Any]:
-    """Fill `choices[0].logprobs` in the API's form; the first token carries the labels' probabilities."""
+def logprobs(body: Body, text: str, *, sure: bool = False) -> dict[str, Any]:
+    """Fill `choices[0].logprobs` in the API's form; the first token carries the labels' probabilities.
+
+    With `sure` the label that was answered has most of it, as from a model that understands; else chance decides.
+    """
     labels = asked_labels(body)
     pieces = [text] if text in labels else re.findall(r"\s*\S+|\s+$", text)
     content = []
     for position, piece in enumerate(pieces):
-        shares = label_shares(body, labels) if position == 0 and labels else [(piece, 0.9)]
+        chosen = position == 0 and bool(labels)
+        shares = (_sure_of(piece, labels) if sure else label_shares(body, labels)) if chosen else [(piece, 0.9)]
         left = 1 - sum(share for _, share in shares)
         shares += [(word, left / 2 ** (rank + 1)) for rank, word in enumerate(OTHER_TOKENS) if word != piece]
         own = next((share for word, share in shares if word == piece), 0.5)
         top = [_logprob(word, share) for word, share in shares[: body.get("top_logprobs") or 0]]
         content.append(_logprob(piece, own) | {"top_logprobs": top})
     return {"content": content, "refusal": None}
+
+
+def _sure_of(word: str, labels: Sequence[str]) -> list[tuple[str, float]]:
+    """Most for the label that was answered; prose, which is no label, leaves none of them likely."""
+    if word not in labels:
+        return [(word, 0.9)]
+    return [(word, 0.8), *((label, 0.15 / (len(labels) - 1)) for label in labels if label != word)]
 
 
 def _logprob(token: str, share: float) -> dict[str, Any]:

@@ -190,6 +190,28 @@ def test_an_interrupted_run_says_how_to_go_on(how: signal.Signals, keyboard: Any
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("stage", ["simulate", "refine"])
+def test_an_interrupted_run_does_not_wait_for_a_slow_model(stage: str, tmp_path: Path) -> None:
+    with serving() as stub:
+        simulating = ("simulate", *job(stub.base_url, tmp_path / "run")[1:])
+        refining = ("refine", "--run", str(tmp_path / "run"), "--base-url", stub.base_url)
+        if stage == "refine":
+            culturepark(*simulating, cwd=tmp_path)
+        stub.delay = 120
+        seen = stub.stats.requests
+        command = [sys.executable, "-m", "culturepark", *(refining if stage == "refine" else simulating)]
+        child = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+        while stub.stats.requests < seen + 3 and child.poll() is None:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGTERM)
+        _, said = child.communicate(timeout=40)  # a third of what one reply takes
+
+    assert child.returncode == 130
+    assert "the same command goes on from there" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.slow
 def test_a_spent_budget_ends_the_run_with_what_is_done(tmp_path: Path) -> None:
     study = tmp_path / "small.yaml"
     study.write_text("name: small\nsimulate: {cultures: [arabic], talks: 2}\nbudget: {requests: 5}\n", encoding="utf-8")
@@ -234,7 +256,15 @@ URL = "http://127.0.0.1:1/v1"
          "main_contact, delegates, everyone, next delegate, next speaker, a seat's number from 1, or a persona id"),
         (["run", "--protocol-arg", "turns=x"], "protocol 'self-guidance': turns = 'x': input should be a valid integer"),
         (["run", "--model", "bultin"], "model 'bultin' (builtin[:NAME], openai:NAME or gguf:PATH): no kind of model named "
-         "'bultin'; did you mean 'builtin'? Known: builtin, gguf, openai."),
+         "'bultin'; did you mean 'builtin'? Known: builtin, gguf, nli, openai."),
+        (["run", "--model", "nli:owner/name"], "model 'nli:owner/name' judges pairs of texts and cannot talk; give it as "
+         "--judge-model"),
+        (["run", "--judge-model", "nli:./none"], "model 'nli:./none': there is no folder './none'; give a folder or a hub id "
+         "(owner/name)"),
+        (["run", "--second-judge", "builtin"], "second_judge 'builtin' is the judge itself; name another model"),
+        (["run", "--extract", "lily"], "quickstart.yaml: refine.extract = 'lily': input should be 'delegates' or 'all'"),
+        (["run", "--min-corroboration", "-1"], "quickstart.yaml: refine.novel.min_corroboration = -1: input should be greater "
+         "than or equal to 0"),
         (["run", "--model", "builtin:qwen"], "no built-in model named 'qwen'. Known: all-minilm-l6-v2, "
          "qwen2.5-coder-0.5b, qwen2.5-coder-1.5b, smollm2-135m."),
         (["run", "--model", "gguf:missing.gguf"], "model 'gguf:missing.gguf': there is no file 'missing.gguf'"),

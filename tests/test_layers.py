@@ -48,7 +48,7 @@ def test_only_the_group_chat_imports_autogen_teams() -> None:
 def test_only_models_build_model_clients() -> None:
     assert importers("openai") == ["runtime/models/endpoint.py"]
     assert importers("xllamacpp") == ["runtime/models/server_process.py"]
-    assert importers("sentence_transformers") == ["runtime/models/embedders.py"]
+    assert importers("sentence_transformers") == ["runtime/models/embedders.py", "runtime/models/nli.py"]
 
 
 def test_held_out_answers_are_read_by_benchmarks_only() -> None:

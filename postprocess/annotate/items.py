@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 from rapidfuzz import fuzz, process
 
 from culturepark.personas.question import Question, Side
+from culturepark.postprocess.novel import POOL
 from culturepark.postprocess.opinion import Opinion, Verdict
 from culturepark.runtime.hashing import seed_from, sha256
 from culturepark.runtime.record import Record
@@ -57,9 +58,11 @@ class _Candidate(NamedTuple):
 
 def pool(opinion: Opinion) -> Pool:
     """Where a refinement put an opinion: among the samples, aside as something new, or out."""
-    if opinion.dropped in {None, "merged"}:
+    if opinion.dropped in {*POOL, "uncorroborated"}:
+        return "novel"
+    if opinion.is_verified:
         return "kept" if opinion.verdict == "entail" else "novel"
-    return "novel" if opinion.dropped == "irrelevant" else "dropped"
+    return "dropped"
 
 
 def draw_items(

@@ -22,6 +22,7 @@ from culturepark.postprocess.annotate.tables import (
     load_sheets,
 )
 from culturepark.postprocess.opinion import Opinion, Verdict
+from culturepark.postprocess.verify import verdict_of
 from culturepark.runtime.record import Record
 from culturepark.runtime.store import Store
 
@@ -199,11 +200,12 @@ def _judge(judge: str, rated: Sequence[_Rated]) -> JudgeAgreement:
     undecided = 0
     for item, ratings in rated:
         assert item.verdict is not None
+        assert item.side is not None
         read = _majority([rating.stance for rating in ratings if rating.stance is not None])
         if read is None:
             undecided += 1
             continue
-        pairs.append((item.verdict, verdict_of(read, item)))
+        pairs.append((item.verdict, verdict_of(None if read == "cannot tell" else read, item.side)))
         weights.append(item.stratum_size / item.stratum_drawn)
     confusion = Counter(pairs)
     places = {verdict: place for place, verdict in enumerate(VERDICTS)}
@@ -219,13 +221,6 @@ def _judge(judge: str, rated: Sequence[_Rated]) -> JudgeAgreement:
         ),
         confusion={said: {people: confusion[said, people] for people in VERDICTS} for said in VERDICTS},
     )
-
-
-def verdict_of(read: StanceRead, item: Item) -> Verdict:
-    """What a side that people read means for the stance of the speaker."""
-    if read == "cannot tell":
-        return "irrelevant"
-    return "entail" if read == item.side else "contradict"
 
 
 def _majority(said: Sequence[StanceRead]) -> StanceRead | None:

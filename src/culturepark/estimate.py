@@ -21,7 +21,9 @@ from culturepark.study import Study
 
 CHARS_PER_TOKEN = 4.0
 OPINIONS_PER_TURN = 1.5
-PROMPT_TOKENS_EXTRACT, PROMPT_TOKENS_VERIFY = 260, 90
+REQUESTS_PER_OPINION = 3
+"""One for each side of the scale, and for some a rewording that is judged again."""
+PROMPT_TOKENS_EXTRACT, PROMPT_TOKENS_VERIFY = 330, 90
 TOKENS_PER_SECOND = {
     "builtin:qwen2.5-coder-1.5b": 19.0,
     "builtin:qwen2.5-coder-0.5b": 43.0,
@@ -89,7 +91,7 @@ async def estimate(study: Study, *, yields: YieldCurve | None = None) -> Estimat
         talks=talks,
         skipped=len(planned.skipped),
         turns=sum(part.turns for part in parts),
-        requests=sum(part.turns + part.asked + part.read + part.opinions for part in parts),
+        requests=sum(part.turns + part.asked + part.read + part.opinions * REQUESTS_PER_OPINION for part in parts),
         tokens_in=sum(part.tokens_in for part in parts),
         tokens_out=sum(part.tokens_out for part in parts),
         cost=sum(costs) if len(costs) == len(parts) else None,
@@ -173,8 +175,8 @@ async def _estimated(part: Part) -> _Expected:
         tokens_in += sum(_prompt_tokens(transcript, turn, words) for turn in said)
         tokens_out += int((len(said) + len(asks)) * len(words) / CHARS_PER_TOKEN)
     opinions = int(read * OPINIONS_PER_TURN)
-    tokens_in += read * PROMPT_TOKENS_EXTRACT + opinions * PROMPT_TOKENS_VERIFY
-    tokens_out += read * 30 + opinions
+    tokens_in += read * PROMPT_TOKENS_EXTRACT + opinions * REQUESTS_PER_OPINION * PROMPT_TOKENS_VERIFY
+    tokens_out += read * 40 + opinions * REQUESTS_PER_OPINION
     identity = parse_model(part.model).identity
     price = known_price(identity)
     speed = TOKENS_PER_SECOND.get(identity.partition("@")[0])

@@ -5,7 +5,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
@@ -15,7 +15,7 @@ from culturepark.personas.casting import Skipped
 from culturepark.personas.roster import Roster
 from culturepark.postprocess.annotate.report import Standing, standing
 from culturepark.postprocess.funnel import Funnel
-from culturepark.postprocess.refine import refine
+from culturepark.postprocess.refine import Models, RefineSettings, refine
 from culturepark.postprocess.tables import load_opinions, load_samples
 from culturepark.postprocess.yields import accumulated
 from culturepark.protocols import LoadedProtocol, load_protocol
@@ -26,12 +26,11 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
 from culturepark.runtime.models.embedders import SentenceEmbedder
-from culturepark.runtime.models.endpoint import Endpoint
 from culturepark.runtime.models.opening import OpenModel, check_address, open_model
 from culturepark.runtime.models.spec import ModelSpec, parse_model
 from culturepark.runtime.progress import Reporter, Silent, show_progress
 from culturepark.runtime.record import Record
-from culturepark.runtime.request import Sampling
+from culturepark.runtime.request import Model, Sampling
 from culturepark.runtime.store import Store, only_writer, open_store
 from culturepark.simulation import Transcript, load_transcripts, plan_talks, simulate
 from culturepark.simulation.cells import PlannedCell, plan_cells
@@ -171,8 +170,8 @@ async def run_stages(
         tally = Tally()
         budget = Budget(study.budget, spent=spent_before(store))
 
-        def make_ledger(endpoint: Endpoint) -> Ledger:
-            return Ledger(store, endpoint, budget=budget, limits=study.limits, tally=tally)
+        def make_ledger(model: Model) -> Ledger:
+            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally)
 
         with show_progress(tally) if show else _silent() as progress:
             async with _OneModel(study, make_ledger) as models:
@@ -270,14 +269,18 @@ class _Sitting:
     async def _distil(self) -> None:
         talks = _to_refine(self._store, None if self._every_talk else {talk.id for talk in self.planned.talks})
         # One judge for all talks: verdicts of several could not be compared.
-        judge, ledger = await self._models.open(self._study.refine.judge or self.planned.models[0])
+        settings, talker = self._study.refine, self.planned.models[0]
+        asked = settings.judge or talker
+        writer, ledger = await self._models.open(asked if parse_model(asked).talks else talker)
+        _, judge = await self._models.open(asked)
         self.funnel = await refine(
             self._store,
-            ledger,
+            Models(ledger, judge, self._models.opener(settings.second_judge)),
             talks,
-            SentenceEmbedder(self._study.refine.embedder),
-            self._study.refine,
-            concurrency=_in_flight(self._study, judge, each=1),
+            SentenceEmbedder(settings.embedder),
+            settings,
+            survey=load_survey(self._study.simulate.source),
+            concurrency=_in_flight(self._study, writer, each=1),
             progress=self._progress,
         )
 
@@ -319,11 +322,13 @@ def plan(study: Study) -> Planned:
     Raises:
         CultureParkError: For any mistake in the study that can be seen before the first request.
     """
-    if study.refine.judge is not None:
-        parse_model(study.refine.judge)
     models = list(dict.fromkeys(cell.model for cell in study.cells))
+    _check_judges(study.refine, talker=models[0])
     for model in map(parse_model, models):
-        check_address(model, _address(study, model))
+        if not model.talks:
+            raise CultureParkError(f"model 'nli:{model.name}' judges pairs of texts and cannot talk; give it as --judge-model")
+        # Where models are varied, our own among them have no address.
+        check_address(model, _address(study, model) if "model" in study.vary else study.base_url)
     parts: dict[tuple[str, str], Part] = {}
     held = _cells(study)
     for cell, protocol, _, talks in sorted(held, key=lambda one: models.index(one.cell.model)):
@@ -359,10 +364,21 @@ def default_folder(study: Study) -> Path:
     return Path("runs") / study.name
 
 
-class _OneModel:
-    """Keeps one model open at a time: two built-in ones at once would need the memory of both."""
+def _check_judges(settings: RefineSettings, *, talker: str) -> None:
+    """Refuse judges that cannot be meant.
 
-    def __init__(self, study: Study, make_ledger: Callable[[Endpoint], Ledger]) -> None:
+    Raises:
+        CultureParkError: For an unknown model, or a second judge that is the first.
+    """
+    judge = parse_model(settings.judge or talker)
+    if settings.second_judge is not None and parse_model(settings.second_judge).identity == judge.identity:
+            raise CultureParkError(f"second_judge {settings.second_judge!r} is the judge itself; name another model")
+
+
+class _OneModel:
+    """Keeps one model that writes open at a time: two built-in ones at once would need the memory of both."""
+
+    def __init__(self, study: Study, make_ledger: Callable[[Model], Ledger]) -> None:
         self._study = study
         self._make_ledger = make_ledger
         self._stack = AsyncExitStack()
@@ -376,18 +392,31 @@ class _OneModel:
         await self._stack.aclose()
 
     async def open(self, name: str) -> tuple[OpenModel, Ledger]:
-        """The model of this name, which stays open until another is asked for."""
+        """The model of this name, which stays open until another that writes is asked for."""
         if self._name != name:
-            await self._stack.aclose()
             spec = parse_model(name)
+            if not spec.talks:  # lives in this process, beside the one that is open
+                judge = await self._stack.enter_async_context(open_model(spec))
+                return judge, self._make_ledger(judge.endpoint)
+            await self._stack.aclose()
             model = await self._stack.enter_async_context(open_model(spec, base_url=_address(self._study, spec)))
             self._name, self._open = name, (model, self._make_ledger(model.endpoint))
         return self._open
 
+    def opener(self, name: str | None) -> Callable[[], Awaitable[Ledger]] | None:
+        """What opens the model of this name later on; None for no name."""
+        if name is None:
+            return None
+
+        async def later() -> Ledger:
+            return (await self.open(name))[1]
+
+        return later
+
 
 def _address(study: Study, model: ModelSpec) -> str | None:
-    """The server's address; where models are varied, our own among them have none."""
-    return None if "model" in study.vary and model.kind != "openai" else study.base_url
+    """The server's address; our own models have none."""
+    return study.base_url if model.kind == "openai" else None
 
 
 def _in_flight(study: Study, model: OpenModel, *, each: int) -> int:

@@ -10,6 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from culturepark.cli import app
+from culturepark.personas.surveys.survey import load_survey
+from culturepark.postprocess.claims import claim, sides
+from culturepark.postprocess.fence import quoted
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample
 from culturepark.postprocess.tables import load_opinions, load_samples
@@ -18,6 +21,7 @@ from culturepark.runtime.hashing import sha256
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
+from tests.postprocess.talking import Scripted
 from tests.stub_server import Body, StubServer, persona_answer, serving
 
 STUDY = """
@@ -45,15 +49,35 @@ TURKISH = (
 )
 
 
+SIDES = {
+    quoted(claim(question, side))[1:-1]: side
+    for question in load_survey("wvs7").questions.values()
+    for side in sides(question)
+}
+
+
+def implies(premise: str, hypothesis: str) -> str:
+    """A judge that finds most texts on a side, some on none, and few that say the same as others."""
+    draw = int(sha256(premise), 16)
+    if hypothesis in SIDES:
+        said = ("below", "above", "below", "above", "none")[draw % 5]
+        return "irrelevant" if said == "none" else "entail" if SIDES[hypothesis] == said else "contradict"
+    return "entail" if int(sha256([premise, hypothesis]), 16) % 3 else "irrelevant"
+
+
+REFINING = Scripted(
+    implies,
+    reword=lambda aim, statement: f"I say: {statement}" if len(statement) % 2 else statement,
+    about=lambda sentence: "other" if int(sha256(sentence), 16) % 9 == 0 else "own",
+)
+
+
 def answer(body: Body) -> str:
-    """Talk as the scripted persona does (in Turkish where that is spoken); find one opinion a turn; mostly agree."""
+    """Talk as the scripted persona does, in Turkish where that is spoken; read and judge as above."""
+    if body["max_tokens"] <= 8 or "response_format" in body:
+        return REFINING(body)
     text = "\n".join(message["content"] for message in body["messages"])
-    draw = int(sha256(text), 16)
-    if body["max_tokens"] <= 8:
-        return ("Yes", "Yes", "Yes", "No", "Maybe")[draw % 5]
-    if "response_format" in body:
-        return json.dumps({"opinions": [{"sentence": 2, "about": "other" if draw % 9 == 0 else "own"}]})
-    return TURKISH[draw % 3] if " bir " in text else persona_answer(body)
+    return TURKISH[int(sha256(text), 16) % 3] if " bir " in text else persona_answer(body)
 
 
 class Refined(NamedTuple):

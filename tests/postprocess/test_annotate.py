@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from culturepark.postprocess.annotate.items import Item, draw_items, pool
-from culturepark.postprocess.annotate.report import standing, verdict_of
+from culturepark.postprocess.annotate.report import standing
 from culturepark.postprocess.annotate.sheet import COLUMNS
 from culturepark.postprocess.annotate.tables import load_sheets
 from culturepark.postprocess.tables import load_opinions
@@ -48,7 +48,8 @@ def agreeing(item: Item) -> dict[str, str]:
     """Somebody who sees things as the judge does."""
     if item.kind == "pair":
         return {"same": "same" if item.merged else "different"}
-    stance = {"entail": item.side, "irrelevant": "cannot tell", None: "cannot tell"}.get(item.verdict, "unsure")
+    other = "above" if item.side == "below" else "below"
+    stance = {"entail": item.side, "contradict": other}.get(item.verdict, "cannot tell")
     return {"authenticity": "4", "stance": str(stance), "stereotype": "no"}
 
 
@@ -185,16 +186,6 @@ def test_another_judge_is_not_validated_by_what_was_said_of_this_one(sheets: tup
     known = standing(store, load_opinions(store))
     store.close()
     assert (known.judge, known.words) == ("openai:other", "unvalidated")
-
-
-def test_what_people_read_is_a_verdict_on_the_stance(refined_once: Refined) -> None:
-    talks = {talk.id: talk for talk in refined_once.talks()}
-    drawn = draw_items(refined_once.opinions(), talks, n=50, seed=0, judge=None, raters=["a", "b"])
-    item = next(one for one in drawn if one.side == "below")
-
-    assert [verdict_of(read, item) for read in ("below", "mid", "above", "unsure", "cannot tell")] == [
-        "entail", "contradict", "contradict", "contradict", "irrelevant",
-    ]  # fmt: skip
 
 
 def edited(row: dict[str, str], change: dict[str, str]) -> dict[str, str]:

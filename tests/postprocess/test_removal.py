@@ -1,12 +1,16 @@
 """What is removed is gone, what stays holds together, and nothing comes back unasked."""
 
 import json
+import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from culturepark.postprocess.embeddings import text_key
 from culturepark.postprocess.explain import explain
+from culturepark.postprocess.fence import quoted
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.refine import make_samples
 from culturepark.postprocess.tables import put_refined
@@ -33,8 +37,10 @@ def holds_together(refined: Refined) -> None:
     assert standing == {opinion.id for opinion in opinions.values() if opinion.dropped in {None, "merged"}}
     assert {sample.opinions[0] for sample in samples} == {one.id for one in opinions.values() if one.dropped is None}
     assert all(sample.mass == len(sample.opinions) for sample in samples)
+    assert all(set(opinion.requests) <= replies(refined.run) for opinion in opinions.values())
     for opinion in opinions.values():
         assert opinion.kept is None or opinions[opinion.kept].dropped is None
+        assert opinion.novelty is None or set(opinion.novelty.corroborated_by) <= opinions.keys()
 
 
 def spent(run: Path) -> Amount:
@@ -47,6 +53,18 @@ def spent(run: Path) -> Amount:
 
 def bytes_of(run: Path) -> bytes:
     return b"".join(path.read_bytes() for path in run.iterdir() if path.name.startswith("run.db"))
+
+
+def replies(run: Path) -> set[str]:
+    """Keys of the ledger."""
+    with closing(sqlite3.connect(run / "run.db")) as database:
+        return {key for (key,) in database.execute("select key from replies")}
+
+
+def embedded(run: Path) -> set[str]:
+    """Hashes of the texts that the run keeps vectors of."""
+    with closing(sqlite3.connect(run / "run.db")) as database:
+        return {text for (text,) in database.execute("select text from embeddings")}
 
 
 def counts(told: dict[str, object]) -> dict[str, tuple[int, int]]:
@@ -65,6 +83,7 @@ def test_a_question_goes_with_everything_made_from_it(refined: Refined, tmp_path
     texts -= {turn.text for talk in talks if talk.id not in gone for turn in talk.turns}
     before = bytes_of(refined.run)
     assert all(text.encode() in before for text in texts)
+    assert {text_key(opinion.text) for opinion in opinions if opinion.is_verified} <= embedded(refined.run)
 
     would = document("samples", "remove", "--question", "Q27", "--dry-run", *run)
     assert refined.talks() == talks
@@ -76,6 +95,8 @@ def test_a_question_goes_with_everything_made_from_it(refined: Refined, tmp_path
     assert {talk.id for talk in refined.talks()} == {talk.id for talk in talks} - gone
     left = {opinion.id: opinion for opinion in opinions if opinion.talk not in gone}
     assert {opinion.id for opinion in refined.opinions()} == set(left)
+    texts_left = {text_key(text) for one in refined.opinions() for text in (one.text, one.judged_text)}
+    assert embedded(refined.run) <= texts_left
     table = counts(did)
     assert table["talks"] == (len(gone), len(talks) - len(gone))
     assert table["opinions"] == (len(opinions) - len(left), len(left))
@@ -100,10 +121,17 @@ def test_what_stays_is_refined_again_without_a_request_and_the_question_stays_ou
     command("samples", "remove", "--question", "Q27", "--yes", *run)
     exclusive = refined.run / "study.yaml"
     before = {talk.id for talk in refined.talks()}
+    known = {opinion.judged_text for opinion in refined.opinions()}
 
     again = document("run", exclusive, *run)
 
-    assert (again["requests_sent"], {talk.id for talk in refined.talks()}) == (0, before)
+    assert {talk.id for talk in refined.talks()} == before
+    # Nothing is read or judged again. Novel opinions are compared with those that moved up among the most similar.
+    pairs = [re.findall(r'"(.*?)"', body["messages"][-1]["content"]) for body in refined.stub.bodies]
+    assert all(quoted(said)[1:-1] == said for said in known)
+    assert all(set(pair) <= known for pair in pairs)
+    refined.stub.reset()
+    assert document("run", exclusive, *run)["requests_sent"] == 0
     assert again["removed"] == ["6 talks: wvs7:Q27 was removed from this run"]
     assert "left out: 6 talks: wvs7:Q27 was removed from this run" in command("run", exclusive, *run)
     assert mistake("run", exclusive, "--question", "Q27", *run) == (

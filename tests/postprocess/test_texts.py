@@ -1,19 +1,14 @@
-"""Sentences, fences, screening and merging: what code decides, in every script."""
+"""Sentences, fences and screening: what code decides, in every script."""
 
-import asyncio
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from culturepark.personas.stance import Stance
-from culturepark.postprocess.dedupe import dedupe, marks
 from culturepark.postprocess.fence import quoted
-from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.screen import screen
 from culturepark.postprocess.sentences import split_sentences
 from culturepark.protocols.turn import Flag, Turn
+from tests.postprocess.opinions import opinion
 
 
 @pytest.mark.parametrize(
@@ -70,19 +65,6 @@ def test_no_text_closes_its_quotation(text: str) -> None:
     assert len(fenced.splitlines()) <= 1
 
 
-def opinion(
-    text: str, *, question: str = "wvs7:Q27", side: str = "below", culture: str = "arabic", **more: object
-) -> Opinion:
-    stance = Stance.model_validate(
-        {"question": question, "code": 1, "words": "w", "side": side, "share": 0.5, "n": 10, "weighted": False,
-         "country": "JOR", "chosen": "sampled"}
-    )  # fmt: skip
-    return Opinion.model_validate(
-        {"id": f"o_{text}_{culture}", "text": text, "quote": text, "start": 0, "end": len(text), "talk": "t", "turn": 0,
-         "speaker": "s", "culture": culture, "country": "JOR", "question": question, "stance": stance, "about": "own", **more}
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("text", "about", "flags", "reason"),
     [
@@ -117,82 +99,3 @@ def test_the_same_words_count_once_a_talk() -> None:
     reasons = [screen([opinion("Health matters most.")], turn, seen)[0].dropped for _ in range(2)]
 
     assert reasons == [None, "said_before"]
-
-
-@pytest.mark.parametrize(
-    ("language", "one", "other", "same"),
-    [
-        ("en", "I work.", "I do not work.", False),
-        ("en", "I work.", "I don't work.", False),
-        ("en", "All women work.", "Some women work.", False),
-        ("en", "I have 2 sons.", "I have 3 sons.", False),
-        ("en", "I work at home.", "At home I work.", True),
-        ("en", "She likes her job.", "She likes the job.", True),
-        ("tr", "Her kadın çalışır.", "Kadın çalışır.", False),
-        ("tr", "Çalışmıyorum.", "Çalışıyorum.", False),
-        ("tr", "Bunu istemem.", "Bunu isterim.", False),
-        ("zh", "我不工作。", "我工作。", False),
-        ("ko", "나는 일하지 않는다.", "나는 일한다.", False),
-        ("de", "Ich arbeite nicht.", "Ich arbeite.", False),
-        ("de", "Ich arbeite zu Hause.", "Zu Hause arbeite ich.", True),
-        ("es", "No trabajo.", "Trabajo.", False),
-        ("es", "Trabajo a veces.", "Trabajo.", False),
-        ("pt-BR", "Não trabalho.", "Trabalho.", False),
-        ("pt-BR", "Trabalho no Brasil.", "Trabalho aqui.", True),
-        ("ar", "لا أعمل.", "أعمل.", False),
-        ("ar", "ولا أعمل أبداً.", "وأعمل.", False),
-        ("bn", "আমি কাজ করি না।", "আমি কাজ করি।", False),
-        ("bn", "এটা ঠিক নয়।", "এটা ঠিক।", False),
-        ("bn", "সব নারী কাজ করে।", "নারী কাজ করে।", False),
-        ("el", "I do not work.", "I work.", False),
-    ],
-)
-def test_words_that_change_the_meaning(language: str, one: str, other: str, same: bool) -> None:
-    assert (marks(one, language) == marks(other, language)) == same
-
-
-def merge(opinions: list[Opinion], cosines: list[float], *, entailed: bool = False) -> list[str | None]:
-    """Dedupe opinions whose vectors have the given cosine to the first; returns what each was merged into."""
-    vectors = np.array([[1.0, 0.0], *([c, (1 - c * c) ** 0.5] for c in cosines)], dtype=np.float32)
-
-    async def same(one: str, other: str) -> bool:
-        return entailed
-
-    return [found.kept for found in asyncio.run(dedupe(opinions, vectors, min_cosine=0.9, same=same))]
-
-
-def test_merge_rule() -> None:
-    first = opinion("Parents come first", confidence={"entail": 0.9, "contradict": 0.05, "irrelevant": 0.05})
-    assert merge([first, opinion("Parents go first here")], [0.95]) == [None, first.id]
-    assert merge([first, opinion("Parents go first here")], [0.85]) == [None, None]
-    assert merge([first, opinion("Parents go first here", side="above")], [0.95]) == [None, None]
-    assert merge([first, opinion("Parents never come first")], [0.99]) == [None, None]
-    assert merge([first, opinion("Parents go first here", culture="korean")], [0.99]) == [None, None]
-    assert merge([first, opinion("Parents go first here", language="tr")], [0.99]) == [None, None]
-    assert merge([first, opinion("Parents go first here", question="wvs7:Q28")], [0.99]) == [None, None]
-    assert merge([first, opinion("Parents go first here", question="wvs7:Q28")], [0.99], entailed=True) == [
-        None,
-        first.id,
-    ]
-
-
-@given(st.integers(2, 25), st.integers(0, 10**6))
-def test_merging_makes_no_chains(n: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    vectors = rng.normal(size=(n, 3)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    opinions = [opinion(f"view {chr(97 + number)}") for number in range(n)]
-
-    async def same(one: str, other: str) -> bool:
-        return True
-
-    found = asyncio.run(dedupe(opinions, vectors, min_cosine=0.5, same=same))
-
-    kept = {one.id for one in found if one.dropped is None}
-    place = {one.id: number for number, one in enumerate(found)}
-    for one in found:
-        if one.kept is not None:
-            assert one.kept in kept
-            assert vectors[place[one.id]] @ vectors[place[one.kept]] >= 0.5 - 1e-5
-    held = [place[one] for one in kept]
-    assert all(vectors[a] @ vectors[b] < 0.5 + 1e-5 for a in held for b in held if a != b)

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from culturepark.pipeline import run
-from culturepark.postprocess.verify import JUDGE_SAMPLING
+from culturepark.postprocess.judge import SAMPLING as JUDGE_SAMPLING
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.builtin import serve

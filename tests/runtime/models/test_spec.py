@@ -36,7 +36,7 @@ def test_a_file_is_known_by_its_bytes_not_its_folder(tmp_path: Path) -> None:
         (
             "bultin",
             "model 'bultin' (builtin[:NAME], openai:NAME or gguf:PATH): no kind of model named 'bultin'; "
-            "did you mean 'builtin'? Known: builtin, gguf, openai.",
+            "did you mean 'builtin'? Known: builtin, gguf, nli, openai.",
         ),
         (
             "builtin:qwen2.5-coder-1.5",
