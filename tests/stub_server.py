@@ -2,7 +2,7 @@
 
 In a test:          `async with StubServer(answer=lambda body: "Yes.") as stub: ... stub.base_url`
 Without a loop:     `with serving(delay=0.05) as stub: ...`
-In another process: `python tests/stub_server.py --port 0 --delay 0.05 --fault status,rate=0.1,status=429`
+In another process: `python -m tests.stub_server --port 0 --delay 0.05 --fault status,rate=0.1,status=429`
                     (prints `{"port": …}` and ends at the end of its stdin with `--until-eof`)
 """
 
@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self, cast, get_args
 
 from aiohttp import web
+
+from tests.judging import LABELS, asked_pair, implies
 
 Body = Mapping[str, Any]
 Answer = Callable[[Body], str | Awaitable[str]]
@@ -255,9 +257,7 @@ class StubServer:
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": content, "refusal": None},
-            "logprobs": logprobs(body, content or "", sure=self.answer is not persona_answer)
-            if body.get("logprobs")
-            else None,
+            "logprobs": logprobs(body, content or "") if body.get("logprobs") else None,
             "finish_reason": finish,
         }
         return {
@@ -322,7 +322,8 @@ def persona_answer(body: Body) -> str:
     """Answer by the kind of request: one label, JSON by its schema, or an utterance with an opinion."""
     draw = random.Random(_seed(body))
     if labels := asked_labels(body):
-        return label_shares(body, labels)[0][0]
+        pair = asked_pair(_text(body["messages"][-1]))
+        return LABELS[implies(*pair)] if pair is not None else draw.choice(labels)
     wanted = body.get("response_format") or {}
     if wanted.get("type") == "json_schema":
         schema = wanted["json_schema"]["schema"]
@@ -473,25 +474,13 @@ def asked_labels(body: Body) -> tuple[str, ...]:
     return tuple(word for word in words if word) or ("Yes", "No", "Maybe")
 
 
-def label_shares(body: Body, labels: Sequence[str]) -> list[tuple[str, float]]:
-    """Probability of each label over the whole vocabulary, likeliest first; fixed by the messages."""
-    draw = random.Random(_seed(body))
-    weights = [draw.expovariate(1) for _ in labels]
-    total = sum(weights) / 0.95
-    return sorted(zip(labels, (weight / total for weight in weights), strict=True), key=lambda pair: -pair[1])
-
-
-def logprobs(body: Body, text: str, *, sure: bool = False) -> dict[str, Any]:
-    """Fill `choices[0].logprobs` in the API's form; the first token carries the labels' probabilities.
-
-    With `sure` the label that was answered has most of it, as from a model that understands; else chance decides.
-    """
+def logprobs(body: Body, text: str) -> dict[str, Any]:
+    """Fill `choices[0].logprobs` in the API's form; the first token carries the labels' probabilities."""
     labels = asked_labels(body)
     pieces = [text] if text in labels else re.findall(r"\s*\S+|\s+$", text)
     content = []
     for position, piece in enumerate(pieces):
-        chosen = position == 0 and bool(labels)
-        shares = (_sure_of(piece, labels) if sure else label_shares(body, labels)) if chosen else [(piece, 0.9)]
+        shares = label_shares(piece, labels) if position == 0 and labels else [(piece, 0.9)]
         left = 1 - sum(share for _, share in shares)
         shares += [(word, left / 2 ** (rank + 1)) for rank, word in enumerate(OTHER_TOKENS) if word != piece]
         own = next((share for word, share in shares if word == piece), 0.5)
@@ -500,7 +489,7 @@ def logprobs(body: Body, text: str, *, sure: bool = False) -> dict[str, Any]:
     return {"content": content, "refusal": None}
 
 
-def _sure_of(word: str, labels: Sequence[str]) -> list[tuple[str, float]]:
+def label_shares(word: str, labels: Sequence[str]) -> list[tuple[str, float]]:
     """Most for the label that was answered; prose, which is no label, leaves none of them likely."""
     if word not in labels:
         return [(word, 0.9)]

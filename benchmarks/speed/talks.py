@@ -18,7 +18,7 @@ from pathlib import Path
 from culturepark.pipeline import Stage, run
 from culturepark.study import Study
 
-SERVER = Path("tests/stub_server.py")
+SERVER = "tests.stub_server"
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.05)
     chosen = parser.parse_args()
     os.environ.setdefault("OPENAI_API_KEY", "none")
-    command = [sys.executable, str(SERVER), "--port", "0", "--delay", str(chosen.delay), "--until-eof"]
+    command = [sys.executable, "-m", SERVER, "--port", "0", "--delay", str(chosen.delay), "--until-eof"]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin is not None
     assert server.stdout is not None

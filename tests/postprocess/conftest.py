@@ -10,9 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from culturepark.cli import app
-from culturepark.personas.surveys.survey import load_survey
-from culturepark.postprocess.claims import claim, sides
-from culturepark.postprocess.fence import quoted
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample
 from culturepark.postprocess.tables import load_opinions, load_samples
@@ -21,6 +18,7 @@ from culturepark.runtime.hashing import sha256
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
+from tests.judging import implies
 from tests.postprocess.talking import Scripted
 from tests.stub_server import Body, StubServer, persona_answer, serving
 
@@ -47,22 +45,6 @@ TURKISH = (
     "Bizim mahallede herkes birbirini tanır. Bana göre siyasette önemli olan dürüst olmaktır, kadın ya da erkek fark etmez.",
     "Geçen yıl oy verirken bunu uzun uzun düşündüm. Kadınların mecliste daha çok söz hakkı olması gerektiğine inanıyorum.",
 )
-
-
-SIDES = {
-    quoted(claim(question, side))[1:-1]: side
-    for question in load_survey("wvs7").questions.values()
-    for side in sides(question)
-}
-
-
-def implies(premise: str, hypothesis: str) -> str:
-    """A judge that finds most texts on a side, some on none, and few that say the same as others."""
-    draw = int(sha256(premise), 16)
-    if hypothesis in SIDES:
-        said = ("below", "above", "below", "above", "none")[draw % 5]
-        return "irrelevant" if said == "none" else "entail" if SIDES[hypothesis] == said else "contradict"
-    return "entail" if int(sha256([premise, hypothesis]), 16) % 3 else "irrelevant"
 
 
 REFINING = Scripted(

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,14 +14,10 @@ from culturepark.personas.roster import load_roster
 from culturepark.personas.seat import Seat
 from culturepark.personas.stance import Stance, stance_from
 from culturepark.personas.surveys.survey import Survey, load_survey
-from culturepark.postprocess.calibration import examples
-from culturepark.postprocess.claims import claim, sides
-from culturepark.postprocess.fence import quoted
 from culturepark.postprocess.funnel import Funnel
-from culturepark.postprocess.opinion import Opinion, Verdict
+from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.refine import Models, RefineSettings, refine
 from culturepark.postprocess.tables import load_opinions, load_samples
-from culturepark.postprocess.verify import verdict_of
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.ledger import Ledger, Tally
 from culturepark.runtime.models.endpoint import Endpoint
@@ -31,11 +26,11 @@ from culturepark.runtime.progress import Silent
 from culturepark.runtime.request import Sampling
 from culturepark.runtime.store import Store, open_store
 from culturepark.simulation.transcript import ProtocolUsed, Transcript
+from tests.judging import LABELS, asked_pair, right_about_statements
 
 SURVEY: Survey = load_survey("wvs7")
 ROSTER = load_roster()
 GREEDY = Sampling(temperature=0, top_p=1, max_tokens=200)
-LABELS = {"entail": "Yes", "contradict": "No", "irrelevant": "Maybe"}
 Implies = Callable[[str, str], str]
 """Premise and hypothesis to a verdict, or to any other text that the judge shall answer."""
 
@@ -87,18 +82,6 @@ def talk(
     )
 
 
-@lru_cache(maxsize=1)
-def calibration() -> dict[tuple[str, str], Verdict]:
-    """The statements a new judge is fitted on, with the answers of a judge that understands them."""
-    return {
-        (quoted(one.text)[1:-1], quoted(claim(one.question, side))[1:-1]): (
-            "irrelevant" if one.said in {None, "mid"} and side != one.said else verdict_of(one.said, side)
-        )
-        for one in examples()
-        for side in sides(one.question)
-    }
-
-
 class Scripted(NamedTuple):
     """What the models say: which sentences are opinions, what implies what, and how a statement is put otherwise."""
 
@@ -121,9 +104,9 @@ class Scripted(NamedTuple):
             statement = re.search(r'^The statement: "(.*)"$', asked, re.MULTILINE)
             assert statement is not None, asked
             return json.dumps({"text": self.reword(name, statement[1])}, ensure_ascii=False)
-        pair = re.fullmatch(r'"(.*)" Question: does this imply that "(.*)"\? Answer Yes, No or Maybe\.', asked)
+        pair = asked_pair(asked)
         assert pair is not None, asked
-        said = calibration().get((pair[1], pair[2])) or self.implies(pair[1], pair[2])
+        said = right_about_statements(*pair) or self.implies(*pair)
         return LABELS.get(said, said)
 
 

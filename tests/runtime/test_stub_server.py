@@ -4,13 +4,13 @@ import asyncio
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from tests import stub_server
+from tests.conftest import ROOT
 from tests.stub_server import Fault, FaultKind, StubServer, serving
 
 SCHEMA = {
@@ -244,8 +244,8 @@ def test_runs_as_a_process_and_ends_with_its_parent() -> None:
             async with session.get("/stats") as answer:
                 return status, await answer.json()
 
-    command = [sys.executable, str(Path(stub_server.__file__)), "--until-eof", "--fault", "status,first=1,status=500"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-m", "tests.stub_server", "--until-eof", "--fault", "status,first=1,status=500"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         status, stats = asyncio.run(ask(json.loads(process.stdout.readline())["port"]))
