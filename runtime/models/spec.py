@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from culturepark.runtime.errors import CultureParkError, unknown
+from culturepark.runtime.models.adapters import adapter_sha256, find_adapter, refuse_other_base
 from culturepark.runtime.models.weights import find_weights, weights_table
 from culturepark.runtime.record import Record
 
@@ -19,34 +20,36 @@ class ModelSpec(Record):
     kind: Literal["builtin", "openai", "gguf"]
     name: str
     """Name in the weights table, name as the endpoint knows it, or path of a GGUF file."""
+    adapter: Path | None = None
+    """Folder of the adapter that is served on a built-in model."""
 
     @property
     def identity(self) -> str:
         """Provider and name, with the weights' hash where they are at hand; never a URL."""
         if self.kind == "openai":
             return f"openai:{self.name}"
+        if self.adapter is not None:
+            # By content, so that an adapter may be renamed and moved; `find_adapter` reads the hash as a name.
+            adapter = adapter_sha256(self.adapter)[:12]
+            return f"builtin:{self.name}+{adapter}@{find_weights(self.name).sha256[:12]}"
         if self.kind == "builtin":
             return f"builtin:{self.name}@{find_weights(self.name).sha256[:12]}"
         return f"gguf:{Path(self.name).name}@{_file_sha256(self.name)[:12]}"
 
 
 def parse_model(text: str) -> ModelSpec:
-    """Read `builtin`, `builtin:NAME`, `openai:NAME` or `gguf:PATH`.
+    """Read `builtin`, `builtin:NAME`, `builtin:NAME+ADAPTER`, `openai:NAME` or `gguf:PATH`.
 
     Raises:
-        CultureParkError: For anything else, with the closest known name.
+        CultureParkError: For anything else, with the closest known name, and for an adapter of another base.
     """
     kind, _, name = text.partition(":")
     if kind == "builtin":
-        name = name or DEFAULT_BUILTIN
-        if "+" in name:
-            raise CultureParkError(
-                f"model {text!r}: adapters cannot be served yet; leave out {name[name.index('+') :]!r}"
-            )
+        name, plus, adapter = (name or DEFAULT_BUILTIN).partition("+")
         if find_weights(name).kind != "gguf":
             models = [known for known, entry in weights_table().items() if entry.kind == "gguf"]
             raise CultureParkError(f"model {text!r} is an embedder; models that talk: {', '.join(models)}")
-        return ModelSpec(kind="builtin", name=name)
+        return ModelSpec(kind="builtin", name=name, adapter=_adapter(adapter, base=name, text=text) if plus else None)
     if kind == "gguf":
         if not Path(name).is_file():
             raise CultureParkError(f"model {text!r}: there is no file {name!r}")
@@ -55,7 +58,15 @@ def parse_model(text: str) -> ModelSpec:
         return ModelSpec(kind="openai", name=name)
     if kind == "openai":
         raise CultureParkError("model 'openai:' names no model; write for instance openai:gpt-4o-mini")
-    raise unknown("kind of model", kind, KINDS, place=f"model {text!r} (builtin[:NAME], openai:NAME or gguf:PATH)")
+    raise unknown("kind of model", kind, KINDS, place=f"model {text!r} (builtin[:NAME[+ADAPTER]], openai:NAME or gguf:PATH)")
+
+
+def _adapter(name: str, *, base: str, text: str) -> Path:
+    if not name:
+        raise CultureParkError(f"model {text!r} names no adapter; `culturepark models list` shows those there are")
+    found = find_adapter(name)
+    refuse_other_base(found.adapter, place=name, name=base, base_sha256=find_weights(base).sha256)
+    return found.folder
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,28 @@
+"""The frameworks' own bars and hints, which would land in the middle of ours, switched off while a block runs."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet_frameworks() -> Iterator[None]:
+    """Keep transformers, datasets and the packages below them from writing to the terminal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # raised by packages below transformers
+        from datasets.utils import logging as datasets_logging  # noqa: PLC0415  (slow to import)
+        from transformers.utils import logging  # noqa: PLC0415
+
+        bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
+        datasets_bars = datasets_logging.is_progress_bar_enabled()
+        datasets_logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.set_verbosity(verbosity)
+            if bars:
+                logging.enable_progress_bar()
+            if datasets_bars:
+                datasets_logging.enable_progress_bar()
