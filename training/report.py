@@ -102,6 +102,18 @@ class DatasetReport(Record):
         """The cell whose answers are farthest from its country's."""
         return max(self.cells, key=lambda cell: cell.emd, default=None)
 
+    @property
+    def promise(self) -> str:
+        """Whether the cells with enough talks are as near to their country as promised, in words."""
+        many = [cell for cell in self.cells if cell.talks >= TALKS_ENOUGH]
+        if not many:
+            return f"no cell has {TALKS_ENOUGH} talks yet"
+        worst = max(many, key=lambda cell: cell.emd)
+        kept = "at most" if worst.emd <= NEAR_ENOUGH else "more than"
+        return f"of the {len(many)} cells with at least {TALKS_ENOUGH} talks {worst.emd:.3f}, {kept} {NEAR_ENOUGH}" + (
+            "" if worst.emd <= NEAR_ENOUGH else "; what was never said cannot be weighted in"
+        )
+
     def funnel_rows(self) -> list[tuple[str, str, int]]:
         """The funnel as a table: kind, step, count."""
         rows: list[tuple[str, str, int]] = []

@@ -13,6 +13,7 @@ from culturepark.protocols.commands import protocols_app
 from culturepark.runtime.commands import doctor, models_app
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
 from culturepark.simulation.commands import transcripts_app
+from culturepark.training.commands import train
 
 if TYPE_CHECKING:
     from culturepark.pipeline import Result, Stage
@@ -33,6 +34,7 @@ app.add_typer(samples_app, name="samples")
 app.add_typer(models_app, name="models")
 app.command()(compare)
 app.command()(doctor)
+app.command()(train)
 
 StudyFile = Annotated[Path | None, typer.Argument(help="YAML; without it, the shipped quickstart study.")]
 Run = Annotated[Path | None, typer.Option("--run", help="Run folder; runs/<study name> by default.")]
