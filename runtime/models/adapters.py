@@ -47,7 +47,6 @@ class Adapter(Record):
     quantization: str
     steps: int
     stopped_early: bool
-    trained_tokens: int
     loss: float
     """Mean training loss of an answer's token over the last tenth of the steps, in nats."""
     validation_loss_before: float | None
