@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-    from trl import SFTConfig
+    from trl.trainer.sft_config import SFTConfig
 
     from culturepark.training.trainer import AnswerTrainer
 
@@ -230,7 +230,7 @@ def trainer_config(
     settings: LoraSettings, hardware: Hardware, output: Path, *, seed: int, validates: bool
 ) -> "SFTConfig":
     """Spell our settings in TRL's words."""
-    from trl import SFTConfig  # noqa: PLC0415  (slow to import)
+    from trl.trainer.sft_config import SFTConfig  # noqa: PLC0415  (slow to import)
 
     schedule = "constant_with_warmup" if settings.schedule == "constant" else settings.schedule
     return SFTConfig(
@@ -384,7 +384,7 @@ def _finish(
         if not out_of_space(error, folder):
             raise
         raise CultureParkError(
-            f"{folder}: the adapter cannot be written ({disk_reason(error)}); its checkpoints are intact: free space and "
-            "run the same command"
+            f"{folder}: the adapter cannot be written ({disk_reason(error)}); its checkpoints are intact: free "
+            "space and run the same command"
         ) from None
     shutil.rmtree(folder / CHECKPOINTS)

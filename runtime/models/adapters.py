@@ -147,6 +147,6 @@ def refuse_other_base(adapter: Adapter, *, place: str, name: str, base_sha256: s
 
 
 def peft_config(folder: Path) -> Mapping[str, Any]:
-    """peft's own description of an adapter."""
+    """Peft's own description of an adapter."""
     config: Mapping[str, Any] = json.loads(read_text(folder / CONFIG))
     return config

@@ -13,6 +13,7 @@ from culturepark.protocols.commands import protocols_app
 from culturepark.runtime.commands import doctor, models_app
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
 from culturepark.simulation.commands import transcripts_app
+from culturepark.training import models_commands as _models_commands  # noqa: F401  (adds to models_app)
 
 if TYPE_CHECKING:
     from culturepark.pipeline import Result, Stage
@@ -37,7 +38,7 @@ app.command()(doctor)
 StudyFile = Annotated[Path | None, typer.Argument(help="YAML; without it, the shipped quickstart study.")]
 Run = Annotated[Path | None, typer.Option("--run", help="Run folder; runs/<study name> by default.")]
 Store = Annotated[str | None, typer.Option(help="Database URL instead of the folder's run.db (PostgreSQL).")]
-Model = Annotated[str | None, typer.Option(help="builtin[:NAME], openai:NAME or gguf:PATH.")]
+Model = Annotated[str | None, typer.Option(help="builtin[:NAME[+ADAPTER]], openai:NAME or gguf:PATH.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1.")]
 Seed = Annotated[int | None, typer.Option(help="Of everything random.")]
 Concurrency = Annotated[int | None, typer.Option(help="Talks in flight.")]

@@ -78,5 +78,7 @@ def test_a_base_without_a_chat_template_is_refused(tmp_path: Path) -> None:
 def test_a_template_that_rewrites_the_question_is_refused(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(str(tiny_base(tmp_path / "odd", template=REVERSED)), name="odd")
 
-    with pytest.raises(CultureParkError, match=r"^row r_\w+: the chat template of '.*odd' writes a question differently"):
+    with pytest.raises(
+        CultureParkError, match=r"^row r_\w+: the chat template of '.*odd' writes a question differently"
+    ):
         encode_rows(make_rows(1), tokenizer)

@@ -15,7 +15,23 @@ TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 SPECIAL = ["<|im_start|>", "<|im_end|>"]
-WORDS = "family respect work town old young faith trust money school honour neighbours elders law freedom".split()
+WORDS = [
+    "family",
+    "respect",
+    "work",
+    "town",
+    "old",
+    "young",
+    "faith",
+    "trust",
+    "money",
+    "school",
+    "honour",
+    "neighbours",
+    "elders",
+    "law",
+    "freedom",
+]
 
 
 def tiny_base(folder: Path, *, template: str | None = TEMPLATE, seed: int = 0) -> Path:
