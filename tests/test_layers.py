@@ -46,7 +46,7 @@ def test_only_the_group_chat_imports_autogen_teams() -> None:
 
 
 def test_only_models_build_model_clients() -> None:
-    assert importers("openai") == ["runtime/models/endpoint.py"]
+    assert importers("openai") == ["runtime/models/endpoint.py", "runtime/models/fine_tuning.py"]
     assert importers("xllamacpp") == ["runtime/models/server_process.py"]
     assert importers("sentence_transformers") == ["runtime/models/embedders.py"]
 

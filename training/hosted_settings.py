@@ -12,7 +12,8 @@ class HostedSettings(Record):
     """The model to tune, `openai:NAME` with the name the server knows it by."""
     base_url: str | None = None
     """Address of another server than OpenAI's; no part of any id."""
-    epochs: int | None = Field(default=None, ge=1)
+    epochs: int = Field(default=3, ge=1)
+    """Passes over the rows; given, so that the cost is known before."""
     batch: int | None = Field(default=None, ge=1)
     learning_rate_multiplier: float | None = Field(default=None, gt=0)
     suffix: str | None = Field(default=None, min_length=1, max_length=64)

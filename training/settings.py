@@ -29,8 +29,9 @@ class TrainSettings(Record):
     weight: Weight = "survey"
     """`survey`: answers stand in the rows as often as the country gives them; `mass`: a sample counts as often as it
     was said; `none`: every row counts once."""
-    max_cosine: float = Field(default=0.8, gt=-1, le=1)
-    """Similarity to a held-out question from which a row is left out: it would teach what is measured."""
+    max_cosine: float | None = Field(default=None, gt=-1, le=1)
+    """Similarity to a held-out question from which a row is left out: it would teach what is measured. None takes the
+    value calibrated for the study's embedder."""
     validation: float = Field(default=0.1, ge=0, lt=1)
     """Fraction of the talks (or, of rows without one, of the questions) whose rows only watch the training."""
     max_row_tokens: int = Field(default=512, ge=16)
