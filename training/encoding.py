@@ -71,9 +71,7 @@ def _encode(row: Row, tokenizer: "PreTrainedTokenizerBase", *, weight: float) ->
     # Templates write a line break after the end of a turn: the model is never asked to say that.
     ends = [place for place, token in enumerate(answer) if token == tokenizer.eos_token_id]
     answer = answer[: ends[-1] + 1] if ends else answer
-    return EncodedRow(
-        input_ids=(*prompt, *answer), labels=(*[IGNORED] * len(prompt), *answer), weight=weight
-    )
+    return EncodedRow(input_ids=(*prompt, *answer), labels=(*[IGNORED] * len(prompt), *answer), weight=weight)
 
 
 def _template(tokenizer: "PreTrainedTokenizerBase", messages: Sequence[Message], **options: Any) -> list[int]:

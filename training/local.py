@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.hashing import sha256
-from culturepark.runtime.models.adapters import ADAPTERS, DESCRIPTION, Adapter, read_adapter
+from culturepark.runtime.models.adapters import CONFIG, DESCRIPTION, Adapter, read_adapter
 from culturepark.runtime.progress import Reporter, Silent
 from culturepark.runtime.record import Record
 from culturepark.training.curves import Curve, draw_curves, write_curves
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-    from trl import SFTConfig
+    from trl.trainer.sft_config import SFTConfig
 
     from culturepark.training.trainer import AnswerTrainer
 
@@ -102,7 +102,7 @@ def train_adapter(
             model, tokenizer, config, encoded, watched, settings, hardware, folder / CHECKPOINTS, seed=seed,
             progress=progress or Silent(), what=f"training {folder.name}",
         )  # fmt: skip
-        curve = _train(trainer, folder / CHECKPOINTS, settings, watched=bool(watched))
+        curve = _train(trainer, folder / CHECKPOINTS)
         adapter = _describe(trainer, rows, validation, settings, base, hardware, seed, curve)
         if trainer.is_world_process_zero():
             _finish(trainer, folder, base, adapter, curve, provenance or Provenance())
@@ -185,7 +185,6 @@ def lora_config(settings: LoraSettings, model: "PreTrainedModel", base: Base) ->
         lora_dropout=settings.dropout,
         target_modules=sorted(settings.target_modules or there),
         task_type="CAUSAL_LM",
-        base_model_name_or_path=base.name,
     )
 
 
@@ -231,7 +230,7 @@ def trainer_config(
     settings: LoraSettings, hardware: Hardware, output: Path, *, seed: int, validates: bool
 ) -> "SFTConfig":
     """Spell our settings in TRL's words."""
-    from trl import SFTConfig  # noqa: PLC0415  (slow to import)
+    from trl.trainer.sft_config import SFTConfig  # noqa: PLC0415  (slow to import)
 
     schedule = "constant_with_warmup" if settings.schedule == "constant" else settings.schedule
     return SFTConfig(
@@ -245,7 +244,7 @@ def trainer_config(
         lr_scheduler_type=schedule,
         warmup_steps=settings.warmup,
         weight_decay=settings.weight_decay,
-        gradient_checkpointing=settings.gradient_checkpointing,
+        activation_checkpointing=settings.gradient_checkpointing,
         train_sampling_strategy="group_by_length" if settings.batching == "length" else "random",
         use_cpu=hardware.device == "cpu",
         bf16=hardware.device == "cuda",
@@ -295,6 +294,12 @@ def _begin(folder: Path, begun: dict[str, Any]) -> None:
         raise CultureParkError(f"{folder}: the adapter's folder cannot be written ({error.strerror})") from None
 
 
+def _name_base(config: Path, base: Base) -> None:
+    """Name the base in peft's own file, where peft wrote the folder it lay in on this machine."""
+    named = {**json.loads(config.read_text(encoding="utf-8")), "base_model_name_or_path": base.name}
+    config.write_text(json.dumps(named, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
 def _same_training(folder: Path, begun: dict[str, Any]) -> None:
     """Refuse to go on with, or to take for finished, what was trained otherwise."""
     try:
@@ -308,19 +313,15 @@ def _same_training(folder: Path, begun: dict[str, Any]) -> None:
         )
 
 
-def _train(trainer: "AnswerTrainer", checkpoints: Path, settings: LoraSettings, *, watched: bool) -> list[Curve]:
+def _train(trainer: "AnswerTrainer", checkpoints: Path) -> list[Curve]:
     """Train to the end and return the curve; the best checkpoint's weights are in the model then."""
     from culturepark.training.trainer import last_checkpoint  # noqa: PLC0415  (slow to import)
 
     resumed = last_checkpoint(checkpoints)
-    if watched and resumed is None:
-        trainer.evaluate()  # the base itself: a fresh adapter changes nothing yet
-    before = list(trainer.state.log_history)
+    # A fresh adapter changes nothing, so this is the base's own loss.
+    trainer.args.eval_on_start = trainer.eval_dataset is not None and resumed is None
     trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-    if watched and trainer.state.global_step % settings.check_every:
-        trainer.evaluate()
-    history = [*before, *trainer.state.log_history]
-    return [point for entry in history if (point := Curve.from_log(entry)) is not None]
+    return [point for entry in trainer.state.log_history if (point := Curve.from_log(entry)) is not None]
 
 
 def _describe(
@@ -345,14 +346,13 @@ def _describe(
         rows_by_country=dict(sorted(Counter(row.country for row in rows).items())),
         rows_by_kind=dict(sorted(Counter(row.kind for row in rows).items())),
         validation_rows=len(validation),
-        settings=settings.model_dump(mode="json"),
+        settings=settings.model_copy(update={"base": base.name}).model_dump(mode="json"),
         seed=seed,
         device=hardware.device,
         precision=hardware.precision,
         quantization=hardware.quantization,
         steps=trainer.state.global_step,
         stopped_early=trainer.state.global_step < trainer.state.max_steps,
-        trained_tokens=trainer.trained_tokens,
         loss=sum(last) / len(last),
         validation_loss_before=watched[0].validation_loss if watched and watched[0].step == 0 else None,
         validation_loss=min((point.validation_loss for point in watched[1:] if point.validation_loss), default=None),
@@ -372,7 +372,8 @@ def _finish(
 
     try:
         model: Any = trainer.accelerator.unwrap_model(trainer.model)
-        model.save_pretrained(folder, safe_serialization=True)
+        model.save_pretrained(folder)
+        _name_base(folder / CONFIG, base)
         write_curves(folder, curve)
         draw_curves(folder, curve, title=folder.name)
         write_card(folder, adapter, provenance)
@@ -383,7 +384,7 @@ def _finish(
         if not out_of_space(error, folder):
             raise
         raise CultureParkError(
-            f"{folder}: the adapter cannot be written ({disk_reason(error)}); its checkpoints are intact: free space and "
-            "run the same command"
+            f"{folder}: the adapter cannot be written ({disk_reason(error)}); its checkpoints are intact: free "
+            "space and run the same command"
         ) from None
     shutil.rmtree(folder / CHECKPOINTS)

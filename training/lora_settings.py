@@ -19,7 +19,7 @@ class LoraSettings(Record):
     base: str = "smollm2-135m"
     """A built-in model that talks, a hub id, or a transformers folder."""
     rank: int = Field(default=16, ge=1)
-    alpha: float = Field(default=32.0, gt=0)
+    alpha: int = Field(default=32, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     target_modules: tuple[str, ...] = ()
     """Names of linear layers, e.g. `q_proj`; every one but the vocabulary's when empty."""
@@ -58,7 +58,7 @@ PRESETS: Final[Mapping[str, Mapping[str, JsonValue]]] = {
     # Llama-2-70b's settings in arXiv:2405.15145, appendix; 4 bits wherever the machine can.
     "paper": {
         "rank": 64,
-        "alpha": 16.0,
+        "alpha": 16,
         "dropout": 0.1,
         "epochs": 6.0,
         "batch": 4,

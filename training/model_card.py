@@ -1,6 +1,6 @@
 """The README of an adapter: what it is, what it was trained on, how, how well it does, and what it is not."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
@@ -11,6 +11,19 @@ from culturepark.runtime.models.weights import weights_table
 from culturepark.runtime.record import Record
 
 CARD = "README.md"
+PURPOSE = (
+    "A LoRA adapter for {base} that answers survey questions as people of these cultures are simulated to: {cultures}. "
+    "Made with CulturePark, which re-implements arXiv:2405.15145."
+)
+SYNTHETIC = (
+    "**Synthetic: no real person said these things.** They were written by language models held to answers that "
+    "people of a country gave in a survey, or drawn from the survey's counts."
+)
+LIMITS = (
+    "Answers follow a survey's distribution of stated opinions in one country and year; a country is not a culture, "
+    "and a culture's people differ. Not testimony, not a substitute for asking people, and not fit for targeting "
+    "people or posing as public opinion. Everything the base gets wrong, the adapter can get wrong."
+)
 
 
 class Provenance(Record):
@@ -41,12 +54,17 @@ def card(name: str, adapter: Adapter, provenance: Provenance) -> str:
         "pipeline_tag": "text-generation",
         "tags": ["lora", "culturepark", "synthetic-data", *adapter.cultures],
     }
+    made = "".join(
+        f" {word} {_code(value)}." for word, value in (("Mode", provenance.mode), ("Run", provenance.run)) if value
+    )
+    counted = (
+        f"{adapter.rows} rows (sha256 {_code(adapter.rows_sha256)}), {adapter.validation_rows} more to watch with."
+    )
     served = f"culturepark simulate --model builtin:{adapter.base}+PATH\n" if builtin else ""
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n",
         f"# {_code(name)}\n",
-        f"A LoRA adapter for {_code(adapter.base)} that answers survey questions as people of "
-        f"{', '.join(adapter.cultures)} are simulated to. Made with CulturePark (arXiv:2405.15145 re-implemented).\n",
+        f"{PURPOSE.format(base=_code(adapter.base), cultures=', '.join(adapter.cultures))}\n",
         "## Use\n",
         f"```sh\n{served}culturepark models merge PATH --out merged\n```\n",
         "## Base\n",
@@ -59,16 +77,12 @@ def card(name: str, adapter: Adapter, provenance: Provenance) -> str:
             ],
         ),
         "## Data\n",
-        "**Synthetic: no real person said these things.** They were written by language models held to answers that "
-        "people of a country gave in a survey, or drawn from the survey's counts.\n",
-        _table(("country", "rows"), list(adapter.rows_by_country.items())),
-        _table(("kind of row", "rows"), list(adapter.rows_by_kind.items())),
-        f"{adapter.rows} rows (sha256 {_code(adapter.rows_sha256)}), {adapter.validation_rows} more to watch the training."
-        + (f" Made in mode {_code(provenance.mode)}." if provenance.mode else "")
-        + (f" Run {_code(provenance.run)}." if provenance.run else "")
-        + "\n",
-        *([_table(("funnel", "count"), list(provenance.funnel))] if provenance.funnel else []),
-        *([_table(("data", "terms"), list(provenance.licences.items()))] if provenance.licences else []),
+        f"{SYNTHETIC}\n",
+        _table(("country", "rows"), adapter.rows_by_country.items()),
+        _table(("kind of row", "rows"), adapter.rows_by_kind.items()),
+        f"{counted}{made}\n",
+        *([_table(("funnel", "count"), provenance.funnel)] if provenance.funnel else []),
+        *([_table(("data", "terms"), provenance.licences.items())] if provenance.licences else []),
         "## Training\n",
         _table(("setting", "value"), [(key, _code(value)) for key, value in adapter.settings.items()]),
         _table(
@@ -84,11 +98,9 @@ def card(name: str, adapter: Adapter, provenance: Provenance) -> str:
         ),
         "![loss by step](curves.png)\n",
         "## Scores\n",
-        _table(("benchmark", "result"), list(provenance.scores)) if provenance.scores else "None measured yet.\n",
+        _table(("benchmark", "result"), provenance.scores) if provenance.scores else "None measured yet.\n",
         "## Limits\n",
-        "Answers follow a survey's distribution of stated opinions in one country and year; a country is not a culture, "
-        "and a culture's people differ. Not testimony, not a substitute for asking people, and not fit for targeting "
-        "people or posing as public opinion. Everything the base gets wrong, the adapter can get wrong.\n",
+        f"{LIMITS}\n",
     ]
     return "\n".join(parts)
 
@@ -102,6 +114,6 @@ def _code(value: JsonValue) -> str:
     return f"`{text}`"
 
 
-def _table(columns: tuple[str, ...], rows: list[tuple[object, ...]] | list[tuple[str, int]] | list[tuple[str, str]]) -> str:
-    lines = [columns, ("---",) * len(columns), *rows]
+def _table(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+    lines: list[tuple[object, ...]] = [columns, ("---",) * len(columns), *rows]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines) + "\n"

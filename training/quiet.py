@@ -9,7 +9,8 @@ from contextlib import contextmanager
 def quiet_frameworks() -> Iterator[None]:
     """Keep transformers, datasets and the packages below them from writing to the terminal."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # raised by packages below transformers
+        for kind in (DeprecationWarning, FutureWarning):
+            warnings.simplefilter("ignore", kind)  # names that peft and TRL take from transformers and torch
         from datasets.utils import logging as datasets_logging  # noqa: PLC0415  (slow to import)
         from transformers.utils import logging  # noqa: PLC0415
 

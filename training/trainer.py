@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from trl import SFTTrainer
+from trl.trainer.sft_trainer import SFTTrainer
 
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.progress import Reporter
@@ -31,7 +31,7 @@ class AnswerTrainer(SFTTrainer):
         self,
         model: nn.Module,
         inputs: dict[str, torch.Tensor],
-        return_outputs: bool = False,  # noqa: FBT001, FBT002  (Trainer's signature)
+        return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
         """Weighted negative log-likelihood of the answers' tokens, over their number in the whole step."""
@@ -76,7 +76,7 @@ class AnswerTrainer(SFTTrainer):
         return (losses * weights).sum(), weights[labels != IGNORED].sum()
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
         try:
             super()._save_checkpoint(model, trial)
             if self.is_world_process_zero():
@@ -131,9 +131,7 @@ class Steps(TrainerCallback):
         self._progress = progress
         self._what = what
 
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Say how many steps there are and where a resumed training stands."""
         self._progress.start(self._what, total=state.max_steps, done=state.global_step)
 

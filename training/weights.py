@@ -76,7 +76,9 @@ def folder_sha256(folder: Path) -> str:
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files or not (folder / "config.json").is_file():
-        raise CultureParkError(f"base {str(folder)!r} is no transformers folder: it needs config.json and *.safetensors")
+        raise CultureParkError(
+            f"base {str(folder)!r} is no transformers folder: it needs config.json and *.safetensors"
+        )
     digest = hashlib.sha256()
     for path in files:
         with path.open("rb") as file:
@@ -130,7 +132,7 @@ def _convert(gguf: Path, target: Path, sha256: str) -> None:
             # What is left of the quantisation makes save_pretrained and Trainer refuse plain float weights.
             with suppress(AttributeError):
                 del model.hf_quantizer
-            model.is_quantized = False
+            model.is_quantized = False  # type: ignore[assignment]
             if hasattr(model.config, "quantization_config"):
                 del model.config.quantization_config
             model.save_pretrained(workplace)

@@ -63,7 +63,9 @@ def _write(folder: Path, base: Path, target: Path) -> None:
     reader = GGUFReader(base)
     family = _field(reader, "general.architecture")
     if family not in FAMILIES:
-        raise CultureParkError(f"{base.name}: adapters of the family {family!r} cannot be served; only of {', '.join(FAMILIES)}")
+        raise CultureParkError(
+            f"{base.name}: adapters of the family {family!r} cannot be served; only of {', '.join(FAMILIES)}"
+        )
     heads = {
         "attn_q": int(_field(reader, f"{family}.attention.head_count")),
         "attn_k": int(_field(reader, f"{family}.attention.head_count_kv")),

@@ -47,7 +47,6 @@ class Adapter(Record):
     quantization: str
     steps: int
     stopped_early: bool
-    trained_tokens: int
     loss: float
     """Mean training loss of an answer's token over the last tenth of the steps, in nats."""
     validation_loss_before: float | None
@@ -148,6 +147,6 @@ def refuse_other_base(adapter: Adapter, *, place: str, name: str, base_sha256: s
 
 
 def peft_config(folder: Path) -> Mapping[str, Any]:
-    """peft's own description of an adapter."""
+    """Peft's own description of an adapter."""
     config: Mapping[str, Any] = json.loads(read_text(folder / CONFIG))
     return config

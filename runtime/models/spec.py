@@ -58,7 +58,9 @@ def parse_model(text: str) -> ModelSpec:
         return ModelSpec(kind="openai", name=name)
     if kind == "openai":
         raise CultureParkError("model 'openai:' names no model; write for instance openai:gpt-4o-mini")
-    raise unknown("kind of model", kind, KINDS, place=f"model {text!r} (builtin[:NAME[+ADAPTER]], openai:NAME or gguf:PATH)")
+    raise unknown(
+        "kind of model", kind, KINDS, place=f"model {text!r} (builtin[:NAME[+ADAPTER]], openai:NAME or gguf:PATH)"
+    )
 
 
 def _adapter(name: str, *, base: str, text: str) -> Path:

@@ -1,4 +1,4 @@
-"""A small refined run over HTTP, made once; what training reads of it; commands in this process."""
+"""A small refined run over HTTP, made once, and what training reads of it; a tiny base for every test of training."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from culturepark.runtime.store import open_store
 from culturepark.training.material import Material, load_material
 from tests.postprocess.conftest import answer, command
 from tests.stub_server import StubServer, serving
+from tests.training.tiny import tiny_base
 
 STUDY = """
 name: small
@@ -63,3 +64,9 @@ def material(trained_once: tuple[Path, StubServer]) -> Material:
         return load_material(store, Study.load(trained_once[0] / "study.yaml").simulate)
     finally:
         store.close()
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A transformers folder of forty thousand random weights."""
+    return tiny_base(tmp_path_factory.mktemp("tiny") / "tiny-llama")
