@@ -92,7 +92,7 @@ def train_adapter(
         _same_training(folder, begun)
         return Trained(folder, read_adapter(folder), trained_now=False)
     with quiet_frameworks():
-        _set_threads(settings)
+        set_threads(settings)
         tokenizer = load_tokenizer(str(base.folder), name=base.name)
         encoded, watched = encode_rows(rows, tokenizer), encode_rows(validation, tokenizer)
         model = load_base(base, hardware)
@@ -275,7 +275,8 @@ def _dataset(rows: Sequence[EncodedRow]) -> "Dataset":
     return Dataset.from_list([{**row.model_dump(), "length": len(row.input_ids)} for row in rows])
 
 
-def _set_threads(settings: LoraSettings) -> None:
+def set_threads(settings: LoraSettings) -> None:
+    """Use as many processor threads as the settings say."""
     import torch  # noqa: PLC0415  (slow to import)
 
     if settings.threads is not None:
