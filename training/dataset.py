@@ -260,12 +260,15 @@ def _made(
 
 
 def _validation(rows: Sequence[Row], share: float, seed: int) -> set[str]:
-    """Ids of the rows that are held back: all rows of a talk together, drawn by hash."""
-    groups: dict[str, list[str]] = defaultdict(list)
+    """Ids of the rows that are held back: of each culture some talks, all rows of a talk together, drawn by hash."""
+    groups: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        groups[row.talk or f"{row.culture} {row.question}"].append(row.id)
-    order = sorted(groups, key=lambda group: sha256([seed, group]))
-    wanted = round(share * len(groups))
-    if share and len(groups) >= FEWEST_GROUPS:
-        wanted = max(1, wanted)
-    return {row for group in order[:wanted] for row in groups[group]}
+        groups[row.culture][row.talk or row.question].append(row.id)
+    held: set[str] = set()
+    for culture, own in groups.items():
+        order = sorted(own, key=lambda group: sha256([seed, culture, group]))
+        wanted = round(share * len(own))
+        if share and len(own) >= FEWEST_GROUPS:
+            wanted = max(1, wanted)
+        held.update(row for group in order[:wanted] for row in own[group])
+    return held

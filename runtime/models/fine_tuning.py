@@ -1,6 +1,7 @@
 """A hosted fine-tuning service: files, jobs and their events, over the `openai` package.
 
 Reading is tried again where a fault may pass; what costs money is sent once, and whether it arrived is looked up.
+Answers are read as plain JSON: the package's typed pages take a proxy's HTML for a page of jobs.
 """
 
 import json
@@ -14,6 +15,7 @@ from openai import OpenAI
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.endpoint import KEY_VARIABLE, api_key
 
+JOBS: Final = "/fine_tuning/jobs"
 TRIES: Final = 6
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 30.0
@@ -90,7 +92,10 @@ class FineTuning:
         """
 
         def send() -> str:
-            return self._text(self._client.files.create(file=(name, content), purpose="fine-tune"), "id")
+            found = self._client.files.create(file=(name, content), purpose="fine-tune")
+            if not isinstance(getattr(found, "id", None), str):
+                raise self._foreign(found)
+            return found.id
 
         return self._once(send, lambda: self._file(name))
 
@@ -114,42 +119,33 @@ class FineTuning:
             body["suffix"] = job.suffix
 
         def send() -> str:
-            return self._text(self._client.fine_tuning.jobs.create(**body), "id")
+            return str(self._object(self._client.post(JOBS, body=body, cast_to=object), "id")["id"])
 
         return self._once(send, lambda: self.find_job(job.training_file))
 
     def find_job(self, training_file: str) -> str | None:
         """The newest job on a training file, or None."""
-        listed = self._again(lambda: self._list(self._client.fine_tuning.jobs.list(limit=100)))
-        return next((one.id for one in listed if one.training_file == training_file), None)
+        listed = self._list(f"{JOBS}?limit=100")
+        return next((str(one["id"]) for one in listed if one.get("training_file") == training_file), None)
 
     def state(self, job: str) -> JobState:
         """How a job stands now."""
-
-        def read() -> JobState:
-            found = self._client.fine_tuning.jobs.retrieve(job)
-            status = self._text(found, "status")
-            error = getattr(found, "error", None)
-            reason = getattr(error, "message", None)
-            return JobState(job, status, found.fine_tuned_model, found.trained_tokens, reason)
-
-        return self._again(read)
+        return self._again(lambda: self._state(self._client.get(f"{JOBS}/{job}", cast_to=object)))
 
     def events(self, job: str, *, seen: set[str]) -> list[JobEvent]:
         """What a job told since, oldest first; `seen` collects the ids."""
-        listed = self._again(lambda: self._list(self._client.fine_tuning.jobs.list_events(job, limit=100)))
-        new = [_event(one) for one in reversed(listed) if one.id not in seen]
+        listed = self._list(f"{JOBS}/{job}/events?limit=100")
+        new = [_event(one) for one in reversed(listed) if one["id"] not in seen]
         seen.update(one.id for one in new)
         return new
 
     def cancel(self, job: str) -> JobState:
         """Cancel a job."""
-        self._again(lambda: self._client.fine_tuning.jobs.cancel(job))
-        return self.state(job)
+        return self._again(lambda: self._state(self._client.post(f"{JOBS}/{job}/cancel", cast_to=object)))
 
     def _file(self, name: str) -> str | None:
-        listed = self._again(lambda: self._list(self._client.files.list(purpose="fine-tune", limit=1000)))
-        return next((one.id for one in listed if one.filename == name), None)
+        listed = self._list("/files?purpose=fine-tune&limit=1000")
+        return next((str(one["id"]) for one in listed if one.get("filename") == name), None)
 
     def _once(self, send: Callable[[], str], find: Callable[[], str | None]) -> str:
         """Send what must not be sent twice: it is looked up first, and again after every lost answer."""
@@ -194,17 +190,31 @@ class FineTuning:
         else:
             raise error
 
-    def _text(self, answer: object, field: str) -> str:
-        value = getattr(answer, field, None)
-        if not isinstance(value, str):
+    def _object(self, answer: object, *fields: str) -> dict[str, Any]:
+        """An answer that is a JSON object with certain fields."""
+        if not isinstance(answer, dict) or any(field not in answer for field in fields):
             raise self._foreign(answer)
-        return value
+        return answer
 
-    def _list(self, page: Any) -> list[Any]:
-        data = getattr(page, "data", None)
-        if not isinstance(data, list):
-            raise self._foreign(page)
-        return data
+    def _list(self, path: str) -> list[dict[str, Any]]:
+        def read() -> list[dict[str, Any]]:
+            data = self._object(self._client.get(path, cast_to=object), "data")["data"]
+            if not isinstance(data, list):
+                raise self._foreign(data)
+            return [self._object(one, "id") for one in data]
+
+        return self._again(read)
+
+    def _state(self, answer: object) -> JobState:
+        found = self._object(answer, "id", "status")
+        error = found.get("error")
+        return JobState(
+            id=str(found["id"]),
+            status=str(found["status"]),
+            model=found.get("fine_tuned_model"),
+            trained_tokens=found.get("trained_tokens"),
+            reason=str(error["message"]) if isinstance(error, dict) and error.get("message") else None,
+        )
 
     def _foreign(self, answer: object) -> FineTuningError:
         return FineTuningError(
@@ -213,12 +223,13 @@ class FineTuning:
         )
 
 
-def _event(one: Any) -> JobEvent:
-    data = one.data if isinstance(one.data, dict) else {}
+def _event(one: dict[str, Any]) -> JobEvent:
+    told = one.get("data")
+    data = told if isinstance(told, dict) else {}
     step, steps, loss = data.get("step"), data.get("total_steps"), data.get("train_loss")
     return JobEvent(
-        id=one.id,
-        message=str(one.message),
+        id=str(one["id"]),
+        message=str(one.get("message", "")),
         step=step if isinstance(step, int) else None,
         steps=steps if isinstance(steps, int) else None,
         loss=float(loss) if isinstance(loss, int | float) else None,
