@@ -43,14 +43,6 @@ class HashEmbedder:
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A transformers folder of forty thousand random weights."""
-    from tests.training.tiny import tiny_base
-
-    return tiny_base(tmp_path_factory.mktemp("tiny") / "tiny-llama")
-
-
-@pytest.fixture(scope="session")
 def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, StubServer]]:
     """The run that `refined_run` copies, and the server that talked in it."""
     folder = tmp_path_factory.mktemp("trained")
