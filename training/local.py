@@ -103,6 +103,8 @@ def train_adapter(
             progress=progress or Silent(), what=f"training {folder.name}",
         )  # fmt: skip
         curve = _train(trainer, folder / CHECKPOINTS)
+        if trainer.accelerator.num_processes > 1:
+            trainer.save_model(str(folder))  # each process may hold a part of the weights: all take part
         adapter = _describe(trainer, rows, validation, settings, base, hardware, seed, curve)
         if trainer.is_world_process_zero():
             _finish(trainer, folder, base, adapter, curve, provenance or Provenance())
@@ -372,8 +374,9 @@ def _finish(
     from culturepark.training.trainer import disk_reason, out_of_space  # noqa: PLC0415  (slow to import)
 
     try:
-        model: Any = trainer.accelerator.unwrap_model(trainer.model)
-        model.save_pretrained(folder)
+        if trainer.accelerator.num_processes == 1:
+            model: Any = trainer.model
+            model.save_pretrained(folder)
         _name_base(folder / CONFIG, base)
         write_curves(folder, curve)
         draw_curves(folder, curve, title=folder.name)

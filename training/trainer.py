@@ -102,7 +102,7 @@ def last_checkpoint(folder: Path) -> Path | None:
         if (path / COMPLETE).exists():
             whole.append((int(path.name.rpartition("-")[2]), path))
         else:
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)  # with several processes, another may have been first
     return max(whole)[1] if whole else None
 
 
