@@ -112,7 +112,8 @@ def take_steps(chosen: argparse.Namespace) -> None:
                 sys.exit()
             clock[0] = time.perf_counter()
 
-        def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any], **_: Any) -> None:
+        def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            logs = kwargs["logs"]
             if "loss" not in logs:
                 return
             seconds = time.perf_counter() - clock[0]
@@ -132,7 +133,7 @@ def make_side(chosen: argparse.Namespace, output: Path) -> tuple[Any, list[int]]
     """Build a side's trainer; the list gets each step's tokens without padding."""
     from datasets import Dataset  # noqa: PLC0415
     from transformers import set_seed  # noqa: PLC0415
-    from trl import SFTTrainer  # noqa: PLC0415
+    from trl.trainer.sft_trainer import SFTTrainer  # noqa: PLC0415
 
     from benchmarks.training.material import rows_for  # noqa: PLC0415
     from culturepark.runtime.progress import Silent  # noqa: PLC0415
