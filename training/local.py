@@ -92,7 +92,7 @@ def train_adapter(
         _same_training(folder, begun)
         return Trained(folder, read_adapter(folder), trained_now=False)
     with quiet_frameworks():
-        _set_threads(settings)
+        set_threads(settings)
         tokenizer = load_tokenizer(str(base.folder), name=base.name)
         encoded, watched = encode_rows(rows, tokenizer), encode_rows(validation, tokenizer)
         model = load_base(base, hardware)
@@ -103,6 +103,8 @@ def train_adapter(
             progress=progress or Silent(), what=f"training {folder.name}",
         )  # fmt: skip
         curve = _train(trainer, folder / CHECKPOINTS)
+        if trainer.accelerator.num_processes > 1:
+            trainer.save_model(str(folder))  # each process may hold a part of the weights: all take part
         adapter = _describe(trainer, rows, validation, settings, base, hardware, seed, curve)
         if trainer.is_world_process_zero():
             _finish(trainer, folder, base, adapter, curve, provenance or Provenance())
@@ -275,7 +277,8 @@ def _dataset(rows: Sequence[EncodedRow]) -> "Dataset":
     return Dataset.from_list([{**row.model_dump(), "length": len(row.input_ids)} for row in rows])
 
 
-def _set_threads(settings: LoraSettings) -> None:
+def set_threads(settings: LoraSettings) -> None:
+    """Use as many processor threads as the settings say."""
     import torch  # noqa: PLC0415  (slow to import)
 
     if settings.threads is not None:
@@ -371,8 +374,9 @@ def _finish(
     from culturepark.training.trainer import disk_reason, out_of_space  # noqa: PLC0415  (slow to import)
 
     try:
-        model: Any = trainer.accelerator.unwrap_model(trainer.model)
-        model.save_pretrained(folder)
+        if trainer.accelerator.num_processes == 1:
+            model: Any = trainer.model
+            model.save_pretrained(folder)
         _name_base(folder / CONFIG, base)
         write_curves(folder, curve)
         draw_curves(folder, curve, title=folder.name)

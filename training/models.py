@@ -15,12 +15,15 @@ from culturepark.runtime.models.opening import check_address
 from culturepark.runtime.models.spec import ModelSpec
 from culturepark.runtime.progress import show_progress
 from culturepark.runtime.record import Record
+from culturepark.runtime.store import open_store
+from culturepark.training.curves import read_curves
 from culturepark.training.dataset import Dataset, TrainingSet
 from culturepark.training.hosted import JOB, HostedJob, cancel, estimate_cost, job_inputs, load_job, tune
 from culturepark.training.hosted_settings import HostedSettings
 from culturepark.training.model_card import Provenance
 from culturepark.training.saved import TRAINING, set_folder
 from culturepark.training.settings import TrainSettings
+from culturepark.training.tables import save_curve
 
 
 class TrainedModel(Record):
@@ -90,11 +93,21 @@ def _local(study: Study, run: Path, dataset: Dataset) -> list[TrainedModel]:
                     one.rows, one.validation, settings.lora, folder,
                     seed=seed, provenance=provenance, progress=progress,
                 )  # fmt: skip
+            _store_curve(run, found.folder)
             loss = found.adapter.validation_loss
             detail = f"{found.adapter.steps} steps" + ("" if loss is None else f", validation loss {loss:.3f}")
             model = f"builtin:{found.adapter.base}+{folder}"
             trained.append(TrainedModel(name=folder.name, status="succeeded", model=model, detail=detail))
     return trained
+
+
+def _store_curve(run: Path, folder: Path) -> None:
+    """Keep an adapter's losses with the run's other rows, where they can be queried."""
+    store = open_store(run, create=False)
+    try:
+        save_curve(store, folder.name, read_curves(folder))
+    finally:
+        store.close()
 
 
 def _adapter_name(settings: TrainSettings, one: TrainingSet, seed: int) -> str:

@@ -39,7 +39,7 @@ def push_adapter(folder: Path, repository: str, *, private: bool) -> str:
         CultureParkError: When the folder is no adapter or the hub refuses.
     """
     from huggingface_hub import HfApi  # noqa: PLC0415  (slow to import)
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
+    from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415
 
     files = published_files(folder)
     api = HfApi()
@@ -51,7 +51,12 @@ def push_adapter(folder: Path, repository: str, *, private: bool) -> str:
             allow_patterns=[file.name for file in files],
             commit_message=f"Adapter {folder.resolve().name}",
         )
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except (
+        HfHubHTTPError,
+        ValueError,
+        OSError,
+    ) as error:
+        # ValueError: the repository's name or the card's front matter.
         reason = str(error).strip().splitlines()[0]
         raise CultureParkError(f"{repository}: the hub did not take the adapter ({reason})") from None
     return str(commit.commit_url)

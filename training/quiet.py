@@ -1,5 +1,6 @@
 """The frameworks' own bars and hints, which would land in the middle of ours, switched off while a block runs."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,8 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_frameworks() -> Iterator[None]:
-    """Keep transformers, datasets and the packages below them from writing to the terminal."""
+    """Keep transformers, datasets and the packages below them from writing to the terminal, and from phoning home."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     with warnings.catch_warnings():
         for kind in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", kind)  # names that peft and TRL take from transformers and torch

@@ -78,7 +78,7 @@ class AnswerTrainer(SFTTrainer):
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
         try:
-            super()._save_checkpoint(model, trial)
+            super()._save_checkpoint(model, trial)  # type: ignore[no-untyped-call]
             if self.is_world_process_zero():
                 (folder / COMPLETE).write_text("", encoding="utf-8")
         except Exception as error:
@@ -102,7 +102,7 @@ def last_checkpoint(folder: Path) -> Path | None:
         if (path / COMPLETE).exists():
             whole.append((int(path.name.rpartition("-")[2]), path))
         else:
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)  # with several processes, another may have been first
     return max(whole)[1] if whole else None
 
 

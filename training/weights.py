@@ -8,7 +8,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
+from io import StringIO
 from pathlib import Path
 
 from culturepark.runtime.console import note
@@ -128,7 +129,8 @@ def _convert(gguf: Path, target: Path, sha256: str) -> None:
         workplace = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
             tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
-            model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
+            with redirect_stderr(StringIO()):  # a bar that cannot be switched off
+                model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
             # What is left of the quantisation makes save_pretrained and Trainer refuse plain float weights.
             with suppress(AttributeError):
                 del model.hf_quantizer
