@@ -1,7 +1,7 @@
 """A model for each training set: an adapter trained here, or a job at a hosted service."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from culturepark import Study
@@ -13,6 +13,7 @@ from culturepark.runtime.models.adapters import ADAPTERS
 from culturepark.runtime.models.fine_tuning import FineTuning
 from culturepark.runtime.models.opening import check_address
 from culturepark.runtime.models.spec import ModelSpec
+from culturepark.runtime.models.weights import weights_table
 from culturepark.runtime.progress import show_progress
 from culturepark.runtime.record import Record
 from culturepark.runtime.store import open_store
@@ -94,9 +95,15 @@ def _local(study: Study, run: Path, dataset: Dataset) -> list[TrainedModel]:
                     seed=seed, provenance=provenance, progress=progress,
                 )  # fmt: skip
             _store_curve(run, found.folder)
+            with closing(open_store(run, create=False)) as store:
+                save_curve(store, folder.name, read_curves(folder))
             loss = found.adapter.validation_loss
-            detail = f"{found.adapter.steps} steps" + ("" if loss is None else f", validation loss {loss:.3f}")
-            model = f"builtin:{found.adapter.base}+{folder}"
+            detail = f"{found.adapter.steps} steps, in {folder}" + (
+                "" if loss is None else f", validation loss {loss:.3f}"
+            )
+            base = found.adapter.base
+            # Only built-in bases are served here; another server loads the folder with its own base.
+            model = f"builtin:{base}+{folder}" if base in weights_table() else None
             trained.append(TrainedModel(name=folder.name, status="succeeded", model=model, detail=detail))
     return trained
 
