@@ -96,10 +96,9 @@ def make_dataset(
         shuffled = shuffle_cultures([*training, *validation], material.cultures, asking, seed=seed)
         training, validation = shuffled.rows[: len(training)], shuffled.rows[len(training) :]
         notes += tuple(f"{question}: one culture alone has rows, which keep its name" for question in shuffled.own)
+        notes += ("distances to the survey are of the rows before their cultures were exchanged",)
     sets = _sets(training, validation, chosen, settings)
-    steps.passed(
-        "another_culture", [*training, *validation], [row for one in sets for row in (*one.rows, *one.validation)]
-    )
+    steps.passed("another_culture", [*training, *validation], [*_trained(sets), *_watched(sets)])
     if settings.tokens is not None:
         sets, whole = _thinned(sets, settings.tokens, seed), sets
         steps.passed("token_limit", _trained(whole), _trained(sets))
