@@ -116,6 +116,8 @@ class PriceTable(Record):
     source: str
     as_of: str
     models: dict[str, Price]
+    training: dict[str, float]
+    """US dollars for a million tokens that a hosted job trains on."""
 
 
 def known_price(identity: str) -> Price | None:
@@ -123,6 +125,11 @@ def known_price(identity: str) -> Price | None:
     if identity.startswith(("builtin:", "gguf:", "nli:")):
         return FREE
     return load_prices().models.get(identity)
+
+
+def training_price(identity: str) -> float | None:
+    """US dollars for a million tokens that a hosted job trains a model on; None where that is not known."""
+    return load_prices().training.get(identity)
 
 
 def load_prices() -> PriceTable:

@@ -6,15 +6,16 @@ import typer
 
 from culturepark.runtime.console import JsonFlag, print_json, print_table, say
 
-models_app = typer.Typer(help="The built-in models.", no_args_is_help=True)
+models_app = typer.Typer(help="The built-in models, and adapters trained on them.", no_args_is_help=True)
 
 
 @models_app.command("list")
 def list_models(*, as_json: JsonFlag = False) -> None:
-    """List the built-in models and embedders."""
+    """List the built-in models and embedders, and the adapters of runs here and of the cache."""
+    from culturepark.runtime.models.adapters import WEIGHTS, adapter_sha256, known_adapters
     from culturepark.runtime.models.weights import cached, weights_table
 
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (
             name,
             "embedder" if entry.kind == "folder" else "talks",
@@ -25,6 +26,10 @@ def list_models(*, as_json: JsonFlag = False) -> None:
         )
         for name, entry in weights_table().items()
     ]
+    for name, folder, adapter in known_adapters():
+        for_what = f"{', '.join(adapter.cultures)}; sha256 {adapter_sha256(folder)[:12]}"
+        size = round((folder / WEIGHTS).stat().st_size / 1e6, 1)
+        rows.append((f"{adapter.base}+{name}", "adapter", size, "yes", None, for_what))
     columns = ("model", "kind", "MB", "fetched", "licence", "for")
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])

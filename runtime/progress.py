@@ -78,6 +78,31 @@ def show_parts(what: str, *, total: int, done: int = 0) -> Iterator[Callable[[],
         yield lambda: bars.advance(bar)
 
 
+@contextmanager
+def show_steps(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how far work is that is done elsewhere; call what it yields with steps done and steps in all.
+
+    A bar on a terminal, a plain line every 15 seconds elsewhere.
+    """
+    if not sys.stderr.isatty():
+        told = float("-inf")
+
+        def line(done: int, total: int) -> None:
+            nonlocal told
+            if time.monotonic() - told >= PLAIN_EVERY or done == total:
+                told = time.monotonic()
+                sys.stderr.write(f"{what}: step {done} of {total}\n")
+
+        yield line
+        return
+    from rich.console import Console  # noqa: PLC0415  (slow to import, and only a terminal needs it)
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True)) as bars:
+        bar = bars.add_task(what, total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
 def rate(tally: "Tally") -> str:
     """Tokens a second since the start, and the cost where prices are known."""
     seconds = max(time.monotonic() - tally.started, 1e-9)

@@ -21,7 +21,7 @@ Question = Annotated[str | None, typer.Option("--question", help="Comma-separate
 Protocol = Annotated[str | None, typer.Option("--protocol", help="Comma-separated protocols, as they were named.")]
 Status = Annotated[str | None, typer.Option("--status", help="planned, complete or failed; comma-separated.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="First so many talks.")]
-Model = Annotated[str | None, typer.Option("--model", help="builtin[:NAME], openai:NAME or gguf:PATH.")]
+Model = Annotated[str | None, typer.Option("--model", help="builtin[:NAME[+ADAPTER]], openai:NAME or gguf:PATH.")]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Address of an OpenAI-compatible server.")]
 
 

@@ -255,7 +255,7 @@ URL = "http://127.0.0.1:1/v1"
         (["run", "--protocol", "two.yaml"], "two.yaml: rounds.0.speaker: no speaker 'delegats'; did you mean 'delegates'?; write "
          "main_contact, delegates, everyone, next delegate, next speaker, a seat's number from 1, or a persona id"),
         (["run", "--protocol-arg", "turns=x"], "protocol 'self-guidance': turns = 'x': input should be a valid integer"),
-        (["run", "--model", "bultin"], "model 'bultin' (builtin[:NAME], openai:NAME or gguf:PATH): no kind of model named "
+        (["run", "--model", "bultin"], "model 'bultin' (builtin[:NAME[+ADAPTER]], openai:NAME or gguf:PATH): no kind of model named "
          "'bultin'; did you mean 'builtin'? Known: builtin, gguf, nli, openai."),
         (["run", "--model", "nli:owner/name"], "model 'nli:owner/name' judges pairs of texts and cannot talk; give it as "
          "--judge-model"),
@@ -346,7 +346,7 @@ def test_help_answers_without_heavy_imports() -> None:
      "surveys contrast", "surveys import-wvs", "surveys import-goqa", "transcripts list", "transcripts show",
      "transcripts replay", "transcripts verify", "transcripts fork", "transcripts diff", "transcripts export",
      "transcripts import", "transcripts schema", "samples list", "samples explain", "samples export", "models list",
-     "models fetch"],
+     "models fetch", "models card", "models merge", "models push", "train"],
 )  # fmt: skip
 def test_every_command_has_help(command: str, tmp_path: Path) -> None:
     from typer.testing import CliRunner

@@ -243,7 +243,7 @@ def test_a_wrong_factor_is_one_clear_line(vary: Mapping[str, Any], said: str, tm
             {"protocol": ["free-chat", "self-guidnce"]}, "no protocol named 'self-guidnce'; did you mean 'self-guidance'?",
             id="protocol",
         ),
-        pytest.param({"model": ["openai:stub", "opnai:x"]}, "model 'opnai:x' (builtin[:NAME]", id="model"),
+        pytest.param({"model": ["openai:stub", "opnai:x"]}, "model 'opnai:x' (builtin[:NAME[+ADAPTER]]", id="model"),
     ],
 )  # fmt: skip
 def test_people_and_names_are_checked_before_anything_is_sent(vary: Mapping[str, Any], said: str | None) -> None:

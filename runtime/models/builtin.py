@@ -31,19 +31,21 @@ class Served(NamedTuple):
 
 
 @asynccontextmanager
-async def serve(path: Path, *, slots: int, context: int) -> AsyncIterator[Served]:
+async def serve(path: Path, *, slots: int, context: int, adapter: Path | None = None) -> AsyncIterator[Served]:
     """Serve a GGUF file while the block runs.
 
     Args:
         path: Verified weights.
         slots: Requests answered at once. At least speakers times talks in flight keeps every turn's prefix cached.
         context: Tokens a slot can hold.
+        adapter: GGUF file of a LoRA adapter that is active in every request.
 
     Raises:
         CultureParkError: When the server does not come up; carries the end of its log.
     """
     command = [sys.executable, "-m", "culturepark.runtime.models.server_process", str(path)]
     command += ["--slots", str(slots), "--context", str(context), "--threads", str(os.cpu_count() or 1)]
+    command += [] if adapter is None else ["--adapter", str(adapter)]
     with tempfile.TemporaryFile() as log:
         child = await asyncio.create_subprocess_exec(
             *command,

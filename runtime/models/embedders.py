@@ -96,7 +96,7 @@ def _model(name: str) -> "SentenceTransformer":
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (11 s: only when texts are embedded)
         from transformers.utils import logging  # noqa: PLC0415
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar a file, into the middle of ours
+    logging.disable_progress_bar()  # a bar a file, into the middle of ours
 
     source = str(fetch(name)) if name in weights_table() else name
     try:

@@ -57,7 +57,7 @@ class Endpoint:
         self._where = base_url or "https://api.openai.com/v1"
         self._gives_logprobs = True
         self._client = AsyncOpenAI(
-            api_key=_key(base_url),
+            api_key=api_key(base_url),
             base_url=base_url,
             max_retries=0,
             timeout=timeout,
@@ -171,8 +171,12 @@ class Endpoint:
         return ModelError(f"{self._where}: HTTP {status} {said}")
 
 
-def _key(base_url: str | None) -> str:
-    """Read the key from the environment; a server on this machine may go without."""
+def api_key(base_url: str | None) -> str:
+    """Read the key from the environment; a server on this machine may go without.
+
+    Raises:
+        CultureParkError: When there is none and the server is another machine.
+    """
     if key := os.environ.get(KEY_VARIABLE):
         return key
     host = urlsplit(base_url).hostname if base_url else None

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from culturepark.runtime.console import note
 from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.models.adapter_gguf import adapter_gguf
 from culturepark.runtime.models.builtin import Served, serve
 from culturepark.runtime.models.endpoint import Dialect, Endpoint
 from culturepark.runtime.models.nli import NliModel
@@ -47,7 +48,10 @@ async def open_model(spec: ModelSpec, *, base_url: str | None = None) -> AsyncIt
             return
         if spec.kind != "openai":
             path = fetch(spec.name) if spec.kind == "builtin" else Path(spec.name)
-            served = await stack.enter_async_context(serve(path, slots=BUILTIN_SLOTS, context=BUILTIN_CONTEXT))
+            adapter = None if spec.adapter is None else adapter_gguf(spec.adapter, path)
+            served = await stack.enter_async_context(
+                serve(path, adapter=adapter, slots=BUILTIN_SLOTS, context=BUILTIN_CONTEXT)
+            )
             base_url, dialect = served.base_url, "llama.cpp"
         elif base_url is not None:
             _warn_of_plain_http(base_url)

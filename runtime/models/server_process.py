@@ -18,9 +18,12 @@ def main() -> None:
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--context", type=int, required=True, help="tokens a slot")
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--adapter", help="LoRA as GGUF, active in every request")
     chosen = parser.parse_args()
     params = xllamacpp.CommonParams()
     params.model.path = chosen.path
+    if chosen.adapter:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(chosen.adapter, 1.0)]
     params.n_parallel = chosen.slots
     params.n_ctx = chosen.slots * chosen.context  # shared by all slots
     params.cpuparams.n_threads = chosen.threads

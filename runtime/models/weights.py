@@ -102,7 +102,7 @@ def fetch(name: str, *, cache: Path | None = None) -> Path:
     path = _path(name, entry, folder)
     try:
         if not path.exists():
-            with _one_fetcher(folder, name):
+            with one_fetcher(folder, name):
                 if not path.exists():
                     _fetch(name, entry, path)
         _check(name, entry, path)
@@ -234,7 +234,7 @@ def _pip_error(said: str, wheel: Wheel, name: str) -> Exception:
 
 
 @contextmanager
-def _one_fetcher(folder: Path, name: str) -> Iterator[None]:
+def one_fetcher(folder: Path, name: str) -> Iterator[None]:
     """Let a second process wait until the first has fetched."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f".{name}.lock").open("w", encoding="utf-8") as lock:

@@ -13,6 +13,8 @@ from culturepark.protocols.commands import protocols_app
 from culturepark.runtime.commands import doctor, models_app
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
 from culturepark.simulation.commands import transcripts_app
+from culturepark.training import models_commands as _models_commands  # noqa: F401  (adds to models_app)
+from culturepark.training.commands import train
 
 if TYPE_CHECKING:
     from culturepark.pipeline import Result, Stage
@@ -33,11 +35,12 @@ app.add_typer(samples_app, name="samples")
 app.add_typer(models_app, name="models")
 app.command()(compare)
 app.command()(doctor)
+app.command()(train)
 
 StudyFile = Annotated[Path | None, typer.Argument(help="YAML; without it, the shipped quickstart study.")]
 Run = Annotated[Path | None, typer.Option("--run", help="Run folder; runs/<study name> by default.")]
 Store = Annotated[str | None, typer.Option(help="Database URL instead of the folder's run.db (PostgreSQL).")]
-Model = Annotated[str | None, typer.Option(help="builtin[:NAME], openai:NAME or gguf:PATH.")]
+Model = Annotated[str | None, typer.Option(help="builtin[:NAME[+ADAPTER]], openai:NAME or gguf:PATH.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1.")]
 Seed = Annotated[int | None, typer.Option(help="Of everything random.")]
 Concurrency = Annotated[int | None, typer.Option(help="Talks in flight.")]
@@ -85,7 +88,7 @@ Clusters = Annotated[int | None, typer.Option(help="With kmeans: opinions kept f
 KeepOne = Annotated[str | None, typer.Option(help="With kmeans: medoid or longest stands for a cluster.")]
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001  (typer's callback signature)
+def _show_version(wanted: bool) -> None:
     if wanted:
         say(f"culturepark {version('culturepark')}")
         raise typer.Exit
@@ -235,7 +238,8 @@ def estimate(
     settings = _settings(locals())
     import asyncio
 
-    from culturepark.estimate import estimate as estimate_study, run_yield
+    from culturepark.estimate import estimate as estimate_study
+    from culturepark.estimate import run_yield
     from culturepark.runtime.store import open_store
     from culturepark.simulation.saved import SAVED
 
@@ -339,7 +343,8 @@ def _arguments(pairs: list[str] | None, *, fresh: bool) -> dict[str, Any] | None
 
 
 def _do(study: "Study", run: Path | None, store: str | None, stages: "tuple[Stage, ...]", *, as_json: bool, every_talk: bool = False) -> None:
-    from culturepark.pipeline import default_folder, run as run_study
+    from culturepark.pipeline import default_folder
+    from culturepark.pipeline import run as run_study
     from culturepark.runtime.errors import BudgetSpentError
 
     folder = run or default_folder(study)

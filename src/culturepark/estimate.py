@@ -179,7 +179,7 @@ async def _estimated(part: Part) -> _Expected:
     tokens_out += read * 40 + opinions * REQUESTS_PER_OPINION
     identity = parse_model(part.model).identity
     price = known_price(identity)
-    speed = TOKENS_PER_SECOND.get(identity.partition("@")[0])
+    speed = TOKENS_PER_SECOND.get(identity.partition("@")[0].partition("+")[0])  # adapters cost little time
     return _Expected(
         turns=turns,
         asked=asked,

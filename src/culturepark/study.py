@@ -17,6 +17,7 @@ from culturepark.simulation.plan import SimulateSettings
 from culturepark.simulation.saved import SAVED
 from culturepark.simulation.vary import Cell, cells, setting_of
 from culturepark.target import TargetSettings
+from culturepark.training.settings import TrainSettings
 
 
 class Study(Record):
@@ -35,6 +36,7 @@ class Study(Record):
     """A factorial: factor to values, see `culturepark.simulation.vary`. Every combination is held over the same seeds."""
     refine: RefineSettings = RefineSettings()
     target: TargetSettings = TargetSettings()
+    train: TrainSettings = TrainSettings()
     budget: BudgetSettings = BudgetSettings()
     limits: LimitSettings = LimitSettings()
 

@@ -14,7 +14,9 @@ app.command()(doctor)
 
 @pytest.fixture(autouse=True)
 def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CULTUREPARK_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("CULTUREPARK_ADAPTERS", str(tmp_path / "adapters"))
 
 
 def test_lists_what_is_there_and_what_is_not(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_file_is_known_by_its_bytes_not_its_folder(tmp_path: Path) -> None:
     [
         (
             "bultin",
-            "model 'bultin' (builtin[:NAME], openai:NAME or gguf:PATH): no kind of model named 'bultin'; "
+            "model 'bultin' (builtin[:NAME[+ADAPTER]], openai:NAME or gguf:PATH): no kind of model named 'bultin'; "
             "did you mean 'builtin'? Known: builtin, gguf, nli, openai.",
         ),
         (
@@ -44,8 +44,8 @@ def test_a_file_is_known_by_its_bytes_not_its_folder(tmp_path: Path) -> None:
             "Known: all-minilm-l6-v2, qwen2.5-coder-0.5b, qwen2.5-coder-1.5b, smollm2-135m.",
         ),
         (
-            "builtin:smollm2-135m+arabic",
-            "model 'builtin:smollm2-135m+arabic': adapters cannot be served yet; leave out '+arabic'",
+            "builtin:smollm2-135m+",
+            "model 'builtin:smollm2-135m+' names no adapter; `culturepark models list` shows those there are",
         ),
         (
             "builtin:all-minilm-l6-v2",
@@ -61,3 +61,13 @@ def test_a_wrong_name_gets_one_clear_line(text: str, message: str) -> None:
         parse_model(text)
 
     assert str(caught.value) == message
+
+
+def test_an_adapter_that_is_nowhere_gets_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CULTUREPARK_ADAPTERS", str(tmp_path / "kept"))
+
+    with pytest.raises(CultureParkError) as caught:
+        parse_model("builtin:smollm2-135m+arabic")
+
+    assert str(caught.value) == f"there is no adapter 'arabic'; none in ./runs or {tmp_path / 'kept'}"
