@@ -105,7 +105,7 @@ def _load(name: str) -> _Loaded:
         from sentence_transformers import CrossEncoder  # noqa: PLC0415  (11 s: only when such a judge is used)
         from transformers.utils import logging  # noqa: PLC0415
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # a bar a file, into the middle of ours
+    logging.disable_progress_bar()  # a bar a file, into the middle of ours
     try:
         encoder = CrossEncoder(
             name, device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}, max_length=512

@@ -47,7 +47,7 @@ class ModelSpec(Record):
 
 
 def parse_model(text: str) -> ModelSpec:
-    """Read `builtin`, `builtin:NAME`, `builtin:NAME+ADAPTER`, `openai:NAME` or `gguf:PATH`; for a judge `nli:NAME`, too.
+    """Read `builtin`, `builtin:NAME`, `builtin:NAME+ADAPTER`, `openai:NAME` or `gguf:PATH`; for a judge `nli:NAME`.
 
     Raises:
         CultureParkError: For anything else, with the closest known name, and for an adapter of another base.
