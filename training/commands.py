@@ -92,6 +92,7 @@ def _dataset(study: "Study", run: Path) -> "Dataset":
     from culturepark.runtime.models.embedders import SentenceEmbedder
     from culturepark.training.arms import prepare
     from culturepark.training.dataset import make_dataset
+    from culturepark.training.models import row_lengths
     from culturepark.training.saved import save_dataset
 
     embedder = SentenceEmbedder(study.refine.embedder)
@@ -100,7 +101,7 @@ def _dataset(study: "Study", run: Path) -> "Dataset":
         note(text)
     dataset = make_dataset(
         arm.material, study.train, embedder, place=str(run), seed=study.seed,
-        generation=arm.generation, variants=arm.variants,
+        generation=arm.generation, variants=arm.variants, lengths=row_lengths(study.train),
     )  # fmt: skip
     save_dataset(run, dataset, study.train)
     return dataset
@@ -139,7 +140,7 @@ def _show(report: "DatasetReport") -> None:
             f"{farthest.question}); {report.promise}"
         )
     print_table(
-        ("model", "rows", "counted", "tokens (about)", "validation rows"),
+        ("model", "rows", "counted", "tokens" if report.exact_tokens else "tokens (about)", "validation rows"),
         [(one.name, one.rows, one.counted, one.tokens, one.validation_rows) for one in report.sets],
     )
     made = report.generation

@@ -24,7 +24,7 @@ from culturepark.training.prompt import prompt_sha256
 from culturepark.training.report import DatasetReport, SetSize, Steps
 from culturepark.training.row import Kind, Row
 from culturepark.training.settings import Mode, TrainSettings
-from culturepark.training.tokens import Generation, counted_tokens, estimated_tokens
+from culturepark.training.tokens import ESTIMATED, Generation, RowLengths
 from culturepark.training.weighting import Cell, CellReport, cell_of, report_cell, thin, weigh_cell
 
 FEWEST_GROUPS: Final = 5
@@ -63,6 +63,7 @@ def make_dataset(
     seed: int,
     generation: Generation | None = None,
     variants: Variants | None = None,
+    lengths: RowLengths = ESTIMATED,
 ) -> Dataset:
     """Make the rows of a run.
 
@@ -74,6 +75,7 @@ def make_dataset(
         seed: The study's.
         generation: What making the rows took.
         variants: With mode `augment`, other wordings of the questions.
+        lengths: Counts the tokens of a row.
 
     Raises:
         CultureParkError: When there is nothing to train on, and why.
@@ -86,7 +88,8 @@ def make_dataset(
     made = {kind: _made(kind, material, settings, making, asking, seed, variants) for kind in kinds}
     base = {row_id: times for one in made.values() for row_id, times in one.base.items()}
     steps = Steps(made)
-    rows, dropped = _filtered([row for kind in kinds for row in made[kind].rows], material, settings, embedder, steps)
+    candidates = [row for kind in kinds for row in made[kind].rows]
+    rows, dropped = _filtered(candidates, material, settings, embedder, lengths, steps)
     watched = _validation(rows, settings.validation, seed)
     parts = [[row for row in rows if (row.id in watched) is is_watched] for is_watched in (False, True)]
     training, validation = (_weighed(part, base, material, settings, seed) for part in parts)
@@ -100,7 +103,7 @@ def make_dataset(
     sets = _sets(training, validation, chosen, settings)
     steps.passed("another_culture", [*training, *validation], [*_trained(sets), *_watched(sets)])
     if settings.tokens is not None:
-        sets, whole = _thinned(sets, settings.tokens, seed), sets
+        sets, whole = _thinned(sets, settings.tokens, lengths, seed), sets
         steps.passed("token_limit", _trained(whole), _trained(sets))
         if settings.mode != "placebo":
             cells = _cells(parts[0], base, _trained(sets), material)
@@ -109,7 +112,8 @@ def make_dataset(
         mode=settings.mode,
         weight=settings.weight,
         prompt=prompt_sha256(),
-        sets=tuple(_size(one) for one in sets),
+        sets=tuple(_size(one, lengths) for one in sets),
+        exact_tokens=lengths.exact,
         funnel=steps.funnels(
             [row for one in sets for row in one.rows], [row for one in sets for row in one.validation]
         ),
@@ -121,12 +125,17 @@ def make_dataset(
 
 
 def _filtered(
-    rows: Sequence[Row], material: Material, settings: TrainSettings, embedder: Embedder, steps: Steps
+    rows: Sequence[Row],
+    material: Material,
+    settings: TrainSettings,
+    embedder: Embedder,
+    lengths: RowLengths,
+    steps: Steps,
 ) -> tuple[list[Row], list[Dropped]]:
     calibrated = MAX_COSINE.get(embedder.name, MAX_COSINE[DEFAULT_EMBEDDER])
     distinct, duplicates = drop_duplicates(rows)
     steps.passed("duplicate", rows, distinct)
-    short, long = drop_long(distinct, most=settings.max_row_tokens, tokens=estimated_tokens)
+    short, long = drop_long(distinct, most=settings.max_row_tokens, tokens=lengths.of)
     steps.passed("too_long", distinct, short)
     far, near = drop_near_held_out(
         short,
@@ -188,10 +197,9 @@ def _sets(
     return tuple(TrainingSet(name, of(training, [name]), of(validation, [name])) for name in cultures)
 
 
-def _thinned(sets: Sequence[TrainingSet], most: int, seed: int) -> tuple[TrainingSet, ...]:
+def _thinned(sets: Sequence[TrainingSet], most: int, lengths: RowLengths, seed: int) -> tuple[TrainingSet, ...]:
     return tuple(
-        one._replace(rows=tuple(thin(one.rows, most, tokens=estimated_tokens, seed=seed)) if one.rows else ())
-        for one in sets
+        one._replace(rows=tuple(thin(one.rows, most, tokens=lengths.of, seed=seed)) if one.rows else ()) for one in sets
     )
 
 
@@ -203,14 +211,14 @@ def _watched(sets: Sequence[TrainingSet]) -> list[Row]:
     return [row for one in sets for row in one.validation]
 
 
-def _size(one: TrainingSet) -> SetSize:
+def _size(one: TrainingSet, lengths: RowLengths) -> SetSize:
     return SetSize(
         name=one.name,
         rows=len(one.rows),
         counted=sum(row.weight for row in one.rows),
-        tokens=counted_tokens(one.rows),
+        tokens=lengths.one_pass(one.rows),
         validation_rows=len(one.validation),
-        validation_tokens=counted_tokens(one.validation),
+        validation_tokens=lengths.one_pass(one.validation),
     )
 
 

@@ -15,7 +15,7 @@ from culturepark.runtime.progress import show_steps
 from culturepark.runtime.record import Record, build, read_text
 from culturepark.training.hosted_settings import HostedSettings
 from culturepark.training.row import Row
-from culturepark.training.tokens import counted_tokens
+from culturepark.training.tokens import ESTIMATED
 
 JOB: Final = "job.json"
 """In the folder of a training set: how its hosted job stands."""
@@ -54,7 +54,7 @@ class Cost(Record):
 
 def estimate_cost(rows: Sequence[Row], settings: HostedSettings) -> Cost:
     """Say what a job on rows would cost, before anything is sent."""
-    tokens = settings.epochs * counted_tokens(rows)
+    tokens = settings.epochs * ESTIMATED.one_pass(rows)
     price = training_price(settings.base)
     return Cost(tokens=tokens, money=None if price is None else round(price * tokens / 1e6, 4))
 

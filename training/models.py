@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from culturepark import Study
 from culturepark.postprocess.columns import row_facts
@@ -22,9 +24,14 @@ from culturepark.training.dataset import Dataset, TrainingSet
 from culturepark.training.hosted import JOB, HostedJob, cancel, estimate_cost, job_inputs, load_job, tune
 from culturepark.training.hosted_settings import HostedSettings
 from culturepark.training.model_card import Provenance
+from culturepark.training.row import Row
 from culturepark.training.saved import TRAINING, set_folder
 from culturepark.training.settings import TrainSettings
 from culturepark.training.tables import save_curve
+from culturepark.training.tokens import ESTIMATED, RowLengths
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class TrainedModel(Record):
@@ -56,6 +63,33 @@ def train_all(study: Study, run: Path, dataset: Dataset, *, yes: bool, again: bo
     if study.train.method == "openai":
         return _hosted(study, run, dataset, yes=yes, again=again)
     return _local(study, run, dataset)
+
+
+def row_lengths(settings: TrainSettings) -> RowLengths:
+    """Count a row's tokens as the model that is trained reads them; estimate where a service keeps its tokenizer.
+
+    The base is fetched when the first row is counted, and a `CultureParkError` says then if it cannot be trained here.
+    """
+    if settings.method == "openai":
+        return ESTIMATED
+    counted: dict[str, int] = {}
+
+    @cache
+    def tokenizer() -> "PreTrainedTokenizerBase":
+        from culturepark.training.encoding import load_tokenizer  # noqa: PLC0415  (needs the extra `train`)
+        from culturepark.training.weights import find_base  # noqa: PLC0415
+
+        base = find_base(settings.lora.base)
+        return load_tokenizer(str(base.folder), name=base.name)
+
+    def of(row: Row) -> int:
+        from culturepark.training.encoding import count_tokens  # noqa: PLC0415
+
+        if row.id not in counted:
+            (counted[row.id],) = count_tokens([row], tokenizer())
+        return counted[row.id]
+
+    return RowLengths(of, exact=True)
 
 
 def costs(settings: TrainSettings, dataset: Dataset) -> dict[str, dict[str, float | int | None]]:
@@ -94,7 +128,6 @@ def _local(study: Study, run: Path, dataset: Dataset) -> list[TrainedModel]:
                     one.rows, one.validation, settings.lora, folder,
                     seed=seed, provenance=provenance, progress=progress,
                 )  # fmt: skip
-            _store_curve(run, found.folder)
             with closing(open_store(run, create=False)) as store:
                 save_curve(store, folder.name, read_curves(folder))
             loss = found.adapter.validation_loss
@@ -106,15 +139,6 @@ def _local(study: Study, run: Path, dataset: Dataset) -> list[TrainedModel]:
             model = f"builtin:{base}+{folder}" if base in weights_table() else None
             trained.append(TrainedModel(name=folder.name, status="succeeded", model=model, detail=detail))
     return trained
-
-
-def _store_curve(run: Path, folder: Path) -> None:
-    """Keep an adapter's losses with the run's other rows, where they can be queried."""
-    store = open_store(run, create=False)
-    try:
-        save_curve(store, folder.name, read_curves(folder))
-    finally:
-        store.close()
 
 
 def _adapter_name(settings: TrainSettings, one: TrainingSet, seed: int) -> str:

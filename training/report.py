@@ -91,6 +91,8 @@ class DatasetReport(Record):
     prompt: str
     """Hash of the prompts the rows are worded with: the model is asked with the same."""
     sets: tuple[SetSize, ...]
+    exact_tokens: bool
+    """Whether tokens were counted by the tokenizer of the model that is trained; estimated otherwise."""
     funnel: tuple[KindFunnel, ...]
     cells: tuple[CellReport, ...]
     generation: Generation

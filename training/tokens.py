@@ -1,8 +1,8 @@
 """How long rows are, and what making them took."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import ceil
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 import sqlalchemy as sa
 
@@ -40,13 +40,23 @@ class Generation(Record):
 
 
 def estimated_tokens(row: Row) -> int:
-    """Tokens of a row where no tokenizer is at hand: one for four bytes, and a few for each message."""
+    """Tokens of a row where the service keeps its tokenizer: one for four bytes, and a few for each message."""
     return sum(_estimated(message) for message in row.messages)
 
 
-def counted_tokens(rows: Iterable[Row]) -> int:
-    """Estimated tokens of one pass over rows, each as often as it counts."""
-    return sum(row.weight * estimated_tokens(row) for row in rows)
+class RowLengths(NamedTuple):
+    """How the tokens of a row are counted."""
+
+    of: Callable[[Row], int]
+    exact: bool
+    """Whether by the tokenizer of the model that is trained."""
+
+    def one_pass(self, rows: Iterable[Row]) -> int:
+        """Tokens of one pass over rows, each as often as it counts."""
+        return sum(row.weight * self.of(row) for row in rows)
+
+
+ESTIMATED: Final = RowLengths(estimated_tokens, exact=False)
 
 
 def _estimated(message: Message) -> int:
