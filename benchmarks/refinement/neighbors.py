@@ -140,7 +140,7 @@ def main(sizes: list[int]) -> None:
             slope = np.polyfit(np.log([*found]), np.log([*found.values()]), 1)[0]
             print(f"{job}, {method}: processor seconds grow as n to the power of {slope:.2f}")
     for job in ("dedupe", "neighbors"):
-        both = times.get((job, "semhash"), {}).keys() & times[job, "exact"].keys()
+        both = times.get((job, "semhash"), {}).keys() & times.get((job, "exact"), {}).keys()
         for n in sorted(both):
             faster = times[job, "semhash"][n] / times[job, "exact"][n]
             print(f"{job} at {n}: semhash takes {faster:.2f} times the processor seconds of the exact search")
