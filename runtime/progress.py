@@ -104,7 +104,9 @@ def show_steps(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def rate(tally: "Tally") -> str:
-    """Tokens a second since the start, and the cost where prices are known."""
+    """Tokens a second since the start, and the cost where prices are known; nothing while no model has written."""
+    if not tally.tokens_out:
+        return ""
     seconds = max(time.monotonic() - tally.started, 1e-9)
     speed = f"{tally.tokens_out / seconds:.0f} tokens/s"
     return f"{speed}  ${tally.cost:.4f}" if tally.cost else speed
@@ -145,4 +147,5 @@ class _Lines:
         self._told = now
         here = self._done - self._before
         left = (self._total - self._done) * (now - self._began) / here if here else 0
-        sys.stderr.write(f"{self._what}: {self._done} of {self._total}, {rate(self._tally)}, {left:.0f} s left\n")
+        told = ", ".join(part for part in (f"{self._done} of {self._total}", rate(self._tally)) if part)
+        sys.stderr.write(f"{self._what}: {told}, {left:.0f} s left\n")

@@ -132,7 +132,7 @@ def take_steps(chosen: argparse.Namespace) -> None:
 def make_side(chosen: argparse.Namespace, output: Path) -> tuple[Any, list[int]]:
     """Build a side's trainer; the list gets each step's tokens without padding."""
     from datasets import Dataset  # noqa: PLC0415
-    from transformers import set_seed  # noqa: PLC0415
+    from transformers import PrinterCallback, set_seed  # noqa: PLC0415
     from trl.trainer.sft_trainer import SFTTrainer  # noqa: PLC0415
 
     from benchmarks.training.material import rows_for  # noqa: PLC0415
@@ -167,6 +167,7 @@ def make_side(chosen: argparse.Namespace, output: Path) -> tuple[Any, list[int]]
         data = Dataset.from_list([{"input_ids": row.input_ids, "labels": row.labels} for row in encoded])
         set_seed(chosen.seed)
         trainer = SFTTrainer(model=model, args=args, train_dataset=data, processing_class=tokenizer, peft_config=config)
+        trainer.remove_callback(PrinterCallback)  # stdout is for our lines
     args = trainer.args
     args.save_strategy = "no"
     collate = trainer.data_collator
