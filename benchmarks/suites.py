@@ -4,6 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from culturepark.benchmarks.asking import Asker
+from culturepark.benchmarks.knowledge import suite as knowledge
+from culturepark.benchmarks.moderation import suite as moderation
+from culturepark.benchmarks.pairing import compare
 from culturepark.benchmarks.task import BenchSettings, SuiteResult, Table
 from culturepark.runtime.errors import unknown
 
@@ -20,7 +23,10 @@ class Suite(NamedTuple):
     """Tables over the results of this suite of several models."""
 
 
-SUITES: Mapping[str, Suite] = {}
+SUITES: Mapping[str, Suite] = {
+    "knowledge": Suite(knowledge.run, compare),
+    "moderation": Suite(moderation.run, compare),
+}
 
 
 def chosen_suites(names: Sequence[str]) -> dict[str, Suite]:
