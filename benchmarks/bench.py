@@ -6,7 +6,7 @@ from pathlib import Path
 
 from culturepark import Study
 from culturepark.benchmarks.asking import Asker
-from culturepark.benchmarks.likelihood import LikelihoodModel
+from culturepark.benchmarks.likelihood import LikelihoodModel, refuse_endpoint
 from culturepark.benchmarks.results import load_results, save_result
 from culturepark.benchmarks.suites import SUITES, Suite, chosen_suites
 from culturepark.benchmarks.task import BenchSettings, Scoring, SuiteResult, Table
@@ -142,6 +142,8 @@ def _checked(name: str, study: Study) -> ModelSpec:
     if not spec.talks:
         raise CultureParkError(f"model {name!r} judges pairs of texts and cannot be asked; name one that talks")
     check_address(spec, study.base_url if spec.kind == "openai" else None)
+    if study.bench.scoring == "likelihood":
+        refuse_endpoint(spec)
     return spec
 
 

@@ -80,11 +80,7 @@ class LikelihoodModel:
         Raises:
             CultureParkError: For a model that is not at hand as safetensors.
         """
-        if spec.kind != "builtin":
-            raise CultureParkError(
-                f"--scoring likelihood needs a model whose weights are here (builtin:NAME[+ADAPTER]), not "
-                f"{spec.kind}:{spec.name}; leave --scoring out: an endpoint's own log-probabilities are used anyway"
-            )
+        refuse_endpoint(spec)
         # Not the identity of the quantised file that is served: the two differ in the third digit.
         self.identity = f"float32:{spec.identity.removeprefix('builtin:')}"
         self._model, self._tokenizer = load_local(spec.name, spec.adapter)
@@ -136,6 +132,19 @@ class LikelihoodModel:
                 )
             )
         return replies
+
+
+def refuse_endpoint(spec: ModelSpec) -> None:
+    """Let only models through whose weights are here.
+
+    Raises:
+        CultureParkError: For any other.
+    """
+    if spec.kind != "builtin":
+        raise CultureParkError(
+            f"--scoring likelihood needs a model whose weights are here (builtin:NAME[+ADAPTER]), not "
+            f"{spec.kind}:{spec.name}; leave --scoring out: an endpoint's own log-probabilities are used anyway"
+        )
 
 
 def load_local(name: str, adapter: Path | None) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:

@@ -59,11 +59,11 @@ def choose_sets(settings: BenchSettings) -> Chosen:
     named = settings.sets or tuple(name for name, entry in entries.items() if _is_here(entry))
     named = tuple(name for name in named if settings.wants(entries[name].data.culture))
     if not named:
-        folder = f"--data {settings.data}" if settings.data else "no --data is given, and"
+        folder = f"--data {settings.data} holds" if settings.data else "without --data there are"
         whose = f" of {', '.join(settings.cultures)}" if settings.cultures else ""
         raise CultureParkError(
-            f"moderation: {folder} holds none of the {len(entries)} sets{whose}; benchmarks/moderation/README.md says "
-            "where they come from, and --registry names sets of your own"
+            f"moderation: {folder} none of the {len(entries)} sets{whose}; docs/bench.md says how to name "
+            "the folder, or sets of your own"
         )
     trained = _trained_texts(settings)
     sets: list[ChosenSet] = []
