@@ -46,7 +46,7 @@ def _heat(table: Table) -> Figure | None:
                 "zmin": -most if signed else 0,
                 "zmax": most,
                 "colorscale": "RdBu" if signed else "Blues",
-                "reversescale": not signed,
+                "reversescale": True,  # blue is high in both
                 "text": [["" if value is None else f"{value:.2f}" for value in row] for row in values],
                 "texttemplate": "%{text}",
                 "hoverongaps": False,
@@ -86,9 +86,10 @@ def _forest(table: Table) -> Figure | None:
         ],
         "layout": _layout(
             len(rows) * ROW + 90,
-            xaxis={"title": {"text": "value, 95 % interval"}, "zeroline": True},
+            xaxis={"title": {"text": "value, 95 % interval"}, "rangemode": "tozero", "zerolinewidth": 2},
             yaxis={
-                "tickvals": list(range(len(rows))), "ticktext": names, "autorange": "reversed", "automargin": True,
+                "tickvals": list(range(len(rows))), "ticktext": names, "automargin": True,
+                "range": [len(rows) - 0.5, -0.5], "zeroline": False,
             },
         ),
     }  # fmt: skip
