@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from culturepark.benchmarks.bench_commands import bench
 from culturepark.benchmarks.commands import compare
 from culturepark.personas.commands import personas_app, surveys_app
 from culturepark.postprocess.commands import samples_app
@@ -33,6 +34,7 @@ app.add_typer(surveys_app, name="surveys")
 app.add_typer(transcripts_app, name="transcripts")
 app.add_typer(samples_app, name="samples")
 app.add_typer(models_app, name="models")
+app.command()(bench)
 app.command()(compare)
 app.command()(doctor)
 app.command()(train)

@@ -8,6 +8,7 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, JsonValue, model_validator
 
+from culturepark.benchmarks.task import BenchSettings
 from culturepark.postprocess.refine import RefineSettings
 from culturepark.runtime.budget import BudgetSettings
 from culturepark.runtime.errors import CultureParkError
@@ -37,6 +38,7 @@ class Study(Record):
     refine: RefineSettings = RefineSettings()
     target: TargetSettings = TargetSettings()
     train: TrainSettings = TrainSettings()
+    bench: BenchSettings = BenchSettings()
     budget: BudgetSettings = BudgetSettings()
     limits: LimitSettings = LimitSettings()
 
@@ -66,6 +68,8 @@ class Study(Record):
             data, place = read_yaml(path), str(path)
         if not isinstance(data, dict):
             raise CultureParkError(f"{place}: expected fields and values, found {type(data).__name__}")
+        if isinstance(data.get("bench"), list):  # short for its suites
+            data = {**data, "bench": {"suites": data["bench"]}}
         _refuse_fixed(data.get("vary"), overrides or {}, place)
         return build(cls, _merged(data, overrides or {}), place=place)
 

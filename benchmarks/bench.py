@@ -1,0 +1,171 @@
+"""Running suites on models: one model open at a time, each suite's result stored as soon as it is there."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, nullcontext
+from pathlib import Path
+
+from culturepark import Study
+from culturepark.benchmarks.asking import Asker
+from culturepark.benchmarks.likelihood import LikelihoodModel
+from culturepark.benchmarks.results import load_results, save_result
+from culturepark.benchmarks.suites import SUITES, Suite, chosen_suites
+from culturepark.benchmarks.task import BenchSettings, Scoring, SuiteResult, Table
+from culturepark.runtime.budget import Budget
+from culturepark.runtime.errors import BudgetSpentError, CultureParkError, EndpointDownError
+from culturepark.runtime.ledger import Ledger, Tally, spent_before
+from culturepark.runtime.models.opening import check_address, open_model
+from culturepark.runtime.models.spec import ModelSpec, parse_model
+from culturepark.runtime.progress import Reporter, Silent, show_progress
+from culturepark.runtime.record import Record
+from culturepark.runtime.request import Model
+from culturepark.runtime.store import Store, only_writer, open_store
+
+MakeLedger = Callable[[Model], Ledger]
+
+
+class Bench(Record):
+    """What a call found out."""
+
+    run: str
+    results: tuple[SuiteResult, ...]
+    comparisons: dict[str, tuple[Table, ...]]
+    """By suite, what is said of several models together."""
+    problems: tuple[str, ...]
+    """Each in one line, of suites that came to nothing and of parts that did."""
+    requests_sent: int
+    requests_cached: int
+    cost: float | None
+
+
+async def bench(study: Study, folder: Path, *, store_url: str | None = None, show: bool = False) -> Bench:
+    """Run the suites of `study.bench` on its models and keep the results in a run folder, which may be new.
+
+    A model that was asked already is not asked again. A suite or a part of it that cannot be measured is a problem
+    in the result, and the others go on.
+
+    Raises:
+        CultureParkError: For an unknown suite or model, or an endpoint that cannot be used.
+        BudgetSpentError: When the budget ended the run; what is done is saved.
+    """
+    settings = study.bench
+    suites = chosen_suites(settings.suites)
+    if not suites:
+        raise CultureParkError(f"no suite is named; write one or more of {', '.join(SUITES)}, or all")
+    names = bench_models(study)
+    specs = [_checked(name, study) for name in names]
+    results: list[SuiteResult] = []
+    problems: list[str] = []
+    with only_writer(folder), closing(open_store(folder, url=store_url)) as store:
+        tally = Tally()
+        budget = Budget(study.budget, spent=spent_before(store))
+
+        def make_ledger(model: Model) -> Ledger:
+            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally)
+
+        with show_progress(tally) if show else nullcontext(Silent()) as progress:
+            for place, (name, spec) in enumerate(zip(names, specs, strict=True)):
+                async with _open_asker(name, spec, study, make_ledger, progress) as asker:
+                    for suite_name, suite in suites.items():
+                        found = await _run(suite, asker, settings, problems, what=f"{suite_name}, {name}")
+                        if found is not None:
+                            save_result(store, found, place=place)
+                            results.append(found)
+        return Bench(
+            run=str(folder),
+            results=tuple(results),
+            comparisons=compare_models(results),
+            problems=(*problems, *(problem for result in results for problem in result.problems)),
+            requests_sent=tally.sent,
+            requests_cached=tally.cached,
+            cost=tally.cost,
+        )
+
+
+def stored(store: Store, *, place: str) -> Bench:
+    """What a run's folder holds, from however many calls.
+
+    Raises:
+        CultureParkError: When no suite was run in it.
+    """
+    results = load_results(store)
+    if not results:
+        raise CultureParkError(f"{place}: no suite was run here; `culturepark bench moderation --run {place}` runs one")
+    return Bench(
+        run=place,
+        results=tuple(results),
+        comparisons=compare_models(results),
+        problems=tuple(problem for result in results for problem in result.problems),
+        requests_sent=0,
+        requests_cached=0,
+        cost=None,
+    )
+
+
+def bench_models(study: Study) -> list[str]:
+    """The models that are measured, the baseline first, each once."""
+    baseline = [study.bench.baseline] if study.bench.baseline is not None else []
+    return list(dict.fromkeys([*baseline, *(study.bench.models or (study.model,))]))
+
+
+def compare_models(results: Sequence[SuiteResult]) -> dict[str, tuple[Table, ...]]:
+    """What each suite says of the models it was run on."""
+    found: dict[str, tuple[Table, ...]] = {}
+    for name, suite in SUITES.items():
+        own = [result for result in results if result.suite == name]
+        if len(own) > 1 and (tables := suite.compare(own, own[-1].settings)):
+            found[name] = tables
+    return found
+
+
+async def _run(
+    suite: Suite, asker: Asker, settings: BenchSettings, problems: list[str], *, what: str
+) -> SuiteResult | None:
+    try:
+        return await suite.run(asker, settings)
+    except (BudgetSpentError, EndpointDownError):
+        raise
+    except CultureParkError as error:
+        problems.append(f"{what}: {error}")
+        return None
+
+
+def _checked(name: str, study: Study) -> ModelSpec:
+    """A model's spec, refused before anything is made where it cannot be measured."""
+    spec = parse_model(name)
+    if not spec.talks:
+        raise CultureParkError(f"model {name!r} judges pairs of texts and cannot be asked; name one that talks")
+    check_address(spec, study.base_url if spec.kind == "openai" else None)
+    return spec
+
+
+@asynccontextmanager
+async def _open_asker(
+    name: str, spec: ModelSpec, study: Study, make_ledger: MakeLedger, progress: Reporter
+) -> AsyncIterator[Asker]:
+    """An asker whose models are opened when they are first needed, and closed with it."""
+    scoring = study.bench.scoring
+    async with AsyncExitStack() as stack:
+        ledgers: dict[Scoring, Ledger] = {}
+        likelihood = LikelihoodModel(spec) if scoring == "likelihood" else None
+
+        async def ledger(way: Scoring) -> Ledger:
+            if way not in ledgers:
+                if way == "likelihood":
+                    assert likelihood is not None
+                    stack.push_async_callback(likelihood.close)
+                    ledgers[way] = make_ledger(likelihood)
+                else:
+                    address = study.base_url if spec.kind == "openai" else None
+                    opened = await stack.enter_async_context(open_model(spec, base_url=address))
+                    ledgers[way] = make_ledger(opened.endpoint)
+            return ledgers[way]
+
+        yield Asker(
+            ledger,
+            scoring=scoring,
+            model=name,
+            identity=likelihood.identity if likelihood is not None else spec.identity,
+            seed=study.seed,
+            concurrency=study.bench.concurrency,
+            progress=progress,
+        )

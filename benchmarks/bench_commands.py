@@ -1,0 +1,122 @@
+"""`culturepark bench`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from culturepark.benchmarks.bench import Bench
+    from culturepark.benchmarks.task import SuiteResult, Table
+
+
+def bench(
+    suites: Annotated[str, typer.Argument(help="Comma-separated: moderation, knowledge, …, or all.")],
+    *,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Model to measure; may be repeated for several.")
+    ] = None,
+    baseline: Annotated[str | None, typer.Option(help="Model that the others are compared with.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
+    run: Annotated[Path | None, typer.Option("--run", help="Run folder, new or not; runs/bench by default.")] = None,
+    study: Annotated[Path | None, typer.Option(help="Study file with a section `bench:`.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most items of a suite.")] = None,
+    culture: Annotated[str | None, typer.Option("--culture", help="Comma-separated ids; all by default.")] = None,
+    sets: Annotated[str | None, typer.Option("--set", help="Comma-separated data sets of the suite.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of data that is not shipped.")] = None,
+    registry: Annotated[
+        list[Path] | None, typer.Option(help="YAML file with data sets of your own; may be repeated.")
+    ] = None,
+    scoring: Annotated[str | None, typer.Option(help="generate, or likelihood (models of this machine).")] = None,
+    prompt_language: Annotated[str | None, typer.Option(help="Comma-separated: en, native (the data's own).")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Questions in flight.")] = None,
+    budget: Annotated[float | None, typer.Option("--budget", help="US dollars that are never exceeded.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure models: each suite's scores with intervals, what was refused or unreadable, and what models differ in."""
+    import asyncio
+
+    from culturepark import Study
+    from culturepark.benchmarks.bench import bench as run_bench
+    from culturepark.runtime.errors import BudgetSpentError
+
+    def listed(text: str | None) -> list[str] | None:
+        return [part.strip() for part in text.split(",") if part.strip()] if text else None
+
+    chosen = Study.load(
+        study,
+        {
+            "base_url": base_url,
+            "seed": seed,
+            "budget": {"money": budget},
+            "bench": {
+                "suites": listed(suites),
+                "models": model or None,
+                "baseline": baseline,
+                "limit": limit,
+                "cultures": listed(culture),
+                "sets": listed(sets),
+                "data": str(data) if data else None,
+                "registry": [str(path) for path in registry or ()] or None,
+                "scoring": scoring,
+                "languages": listed(prompt_language),
+                "concurrency": concurrency,
+            },
+        },
+    )
+    folder = run or Path("runs") / "bench"
+    try:
+        found = asyncio.run(run_bench(chosen, folder, show=True))
+    except KeyboardInterrupt:
+        note(f"interrupted: every reply so far is saved in {folder}; the same command goes on from there")
+        raise typer.Exit(code=130) from None
+    except BudgetSpentError as error:
+        note(f"stopped: {error}")
+        raise typer.Exit(code=1) from None
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        show_bench(found)
+    if found.problems:
+        raise typer.Exit(code=1)
+
+
+def show_bench(found: "Bench") -> None:
+    """Print scores, tables and problems."""
+    for result in found.results:
+        _show_result(result)
+    for suite, tables in found.comparisons.items():
+        for table in tables:
+            _show_table(suite, table)
+    for problem in found.problems:
+        say(f"problem: {problem}")
+    say(f"{found.requests_sent} requests sent, {found.requests_cached} from the ledger; results in {found.run}")
+
+
+def _show_result(result: "SuiteResult") -> None:
+    counts = result.counts
+    say(
+        f"{result.suite} (version {result.version}), {result.model}: {counts.asked} asked, {counts.answered} answered, "
+        f"{counts.refused} refused, {counts.invalid} invalid, {counts.failed} failed"
+    )
+    print_table(
+        ("score", "value", "low", "high", "n", "clusters", "note"),
+        [
+            (score.name, score.value, score.low, score.high, score.n, score.clusters, score.note or None)
+            for score in result.scores
+        ],
+    )
+    for table in result.tables:
+        _show_table(result.suite, table)
+    for text in result.notes:
+        say(f"note: {text}")
+
+
+def _show_table(suite: str, table: "Table") -> None:
+    say(f"{suite}: {table.title}")
+    print_table(table.columns, table.rows)
+    if table.note:
+        say(f"note: {table.note}")

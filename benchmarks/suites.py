@@ -1,0 +1,36 @@
+"""The table of suites. A suite is a folder with `task.yaml`, a README and two functions."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from culturepark.benchmarks.asking import Asker
+from culturepark.benchmarks.task import BenchSettings, SuiteResult, Table
+from culturepark.runtime.errors import unknown
+
+ALL = "all"
+
+
+class Suite(NamedTuple):
+    """How a suite is run on one model, and what is said of several models together."""
+
+    run: Callable[[Asker, BenchSettings], Awaitable[SuiteResult]]
+    """Parts that cannot be measured are `problems` of the result; a mistake that leaves nothing to measure is a
+    `CultureParkError`."""
+    compare: Callable[[Sequence[SuiteResult], BenchSettings], tuple[Table, ...]]
+    """Tables over the results of this suite of several models."""
+
+
+SUITES: Mapping[str, Suite] = {}
+
+
+def chosen_suites(names: Sequence[str]) -> dict[str, Suite]:
+    """Look suites up by name; `all` is every one.
+
+    Raises:
+        CultureParkError: For an unknown name, with the closest known one.
+    """
+    wanted = list(SUITES) if ALL in names else list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in SUITES:
+            raise unknown("suite", name, [*SUITES, ALL])
+    return {name: SUITES[name] for name in wanted}

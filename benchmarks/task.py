@@ -1,0 +1,173 @@
+"""What a suite is made of: its description, the settings of a run, and the results that all suites share."""
+
+from importlib.resources import files
+from typing import Final, Literal
+
+from pydantic import Field
+
+from culturepark.personas.language import ENGLISH, serving
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.record import Record, build, parse_yaml
+
+Scoring = Literal["generate", "likelihood"]
+"""Whether a model writes its answer, or each option is weighed by the probability the model gives it."""
+PromptLanguage = Literal["en", "native"]
+Cell = str | int | float | None
+Plot = Literal["none", "heat", "forest", "radar"]
+TASK_FILE: Final = "task.yaml"
+
+
+class Task(Record):
+    """`task.yaml` of a suite: what is asked, how, and by which measure it is judged."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: int = Field(ge=1)
+    """Raised when the meaning of a score changes: scores of two versions are never compared."""
+    title: str
+    source: str
+    licence: str
+    metric: str
+    """The main one, in a sentence."""
+    labels: tuple[str, ...] = ()
+    """Closed labels, where all data of the suite share them."""
+    prompts: dict[str, dict[str, str]]
+    """By name of the variant, then by language, the words of the prompt."""
+
+    def prompt(self, variant: str, language: str) -> str:
+        """Words of a variant in a language.
+
+        Raises:
+            CultureParkError: When it is not worded in that language, with those it is.
+        """
+        words = self.prompts[variant]
+        served = serving(language, words)
+        if served is None:
+            raise CultureParkError(
+                f"{self.name}/{TASK_FILE}: prompt {variant!r} is not worded in {language!r}; it has: "
+                f"{', '.join(sorted(words))}; add it there, or ask with --prompt-language en"
+            )
+        return words[served]
+
+
+def load_task(package: str) -> Task:
+    """Read the `task.yaml` that lies in a suite's package.
+
+    Raises:
+        CultureParkError: When it is not as it should be.
+    """
+    place = f"{package.rpartition('.')[2]}/{TASK_FILE}"
+    text = (files(package) / TASK_FILE).read_text(encoding="utf-8")
+    return build(Task, parse_yaml(text, place=place), place=place)
+
+
+class BenchSettings(Record):
+    """Which suites are run on what, and how models are asked."""
+
+    suites: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    """As after `--model`; the study's model where there is none."""
+    baseline: str | None = None
+    """Model that the others are compared with."""
+    scoring: Scoring = "generate"
+    limit: int | None = Field(default=None, ge=1)
+    """Most items of a suite."""
+    cultures: tuple[str, ...] = ()
+    """All that the suite has data of by default."""
+    languages: tuple[PromptLanguage, ...] = ("en", "native")
+    """Languages of the prompts; `native` is the data's own."""
+    data: str | None = None
+    """Folder of third-party data that is not shipped; see each suite's README."""
+    sets: tuple[str, ...] = ()
+    """Data sets of the suite by name; all that are there by default."""
+    registry: tuple[str, ...] = ()
+    """YAML files of further data sets."""
+    trained_on: tuple[str, ...] = ()
+    """Rows (JSONL) that models were trained on, beside the run's own: no text of them is measured with."""
+    concurrency: int = Field(default=32, ge=1)
+
+    def wants(self, culture: str) -> bool:
+        """Whether data of a culture is measured with."""
+        return not self.cultures or culture in self.cultures
+
+
+def language_of(prompt: PromptLanguage, *, data: str) -> str:
+    """The language a prompt is worded in, for data in a language (BCP 47)."""
+    return ENGLISH if prompt == "en" else data
+
+
+class Score(Record):
+    """One estimate, never without its size and its interval."""
+
+    name: str
+    value: float | None
+    """None where it is not defined: nothing answered, one class only."""
+    low: float | None = None
+    high: float | None = None
+    """95 % interval; None where none can be given, and `note` says why."""
+    n: int = Field(ge=0)
+    """Items behind it."""
+    clusters: int = Field(ge=0)
+    """Independent units behind it, as the interval counts them."""
+    note: str = ""
+
+
+class Counts(Record):
+    """What became of the items asked. They add up; none is put in place of another."""
+
+    answered: int = 0
+    refused: int = 0
+    invalid: int = 0
+    """No option could be read from the reply."""
+    failed: int = 0
+    """The endpoint gave no reply."""
+
+    @property
+    def asked(self) -> int:
+        """All of them."""
+        return self.answered + self.refused + self.invalid + self.failed
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in Counts.model_fields})
+
+
+class Table(Record):
+    """A table of results, and how it is drawn."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    plot: Plot = "none"
+    """`heat`: the first column names rows, the others are numbers. `forest`: columns `name value low high` stand
+    among the others. `radar`: the first column names axes, the others are one series each."""
+    note: str = ""
+
+
+class ItemScore(Record):
+    """What one item contributes, so that models can be compared item by item."""
+
+    id: str
+    """The same for every model that is asked the same."""
+    cluster: str
+    """Items that share an effect: a data set, a battery."""
+    culture: str
+    value: float | None
+    """None where the model gave no answer."""
+
+
+class SuiteResult(Record):
+    """What a suite found out about one model."""
+
+    suite: str
+    version: int
+    model: str
+    """As after `--model`."""
+    identity: str
+    """Of the weights; see `ModelSpec.identity`."""
+    settings: BenchSettings
+    counts: Counts
+    scores: tuple[Score, ...]
+    tables: tuple[Table, ...] = ()
+    items: tuple[ItemScore, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Parts that could not be measured, each in one line; the command ends with exit code 1."""
+    notes: tuple[str, ...] = ()
