@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from culturepark.benchmarks.asking import Asker
+from culturepark.benchmarks.opinions import suite as opinions
 from culturepark.benchmarks.task import BenchSettings, SuiteResult, Table
 from culturepark.runtime.errors import unknown
 
@@ -20,7 +21,9 @@ class Suite(NamedTuple):
     """Tables over the results of this suite of several models."""
 
 
-SUITES: Mapping[str, Suite] = {}
+SUITES: Mapping[str, Suite] = {
+    "opinions": Suite(opinions.run, opinions.compare),
+}
 
 
 def chosen_suites(names: Sequence[str]) -> dict[str, Suite]:
