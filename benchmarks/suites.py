@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from culturepark.benchmarks.asking import Asker
+from culturepark.benchmarks.hofstede import suite as hofstede
 from culturepark.benchmarks.opinions import suite as opinions
 from culturepark.benchmarks.task import BenchSettings, SuiteResult, Table
 from culturepark.runtime.errors import unknown
@@ -22,6 +23,7 @@ class Suite(NamedTuple):
 
 
 SUITES: Mapping[str, Suite] = {
+    "hofstede": Suite(hofstede.run, opinions.compare),
     "opinions": Suite(opinions.run, opinions.compare),
 }
 
