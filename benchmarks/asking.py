@@ -214,5 +214,5 @@ def option_shares(
 
 def count(answers: Sequence[Answer]) -> Counts:
     """Count what became of questions."""
-    kinds = Counter(answer.kind for answer in answers)
+    kinds: Counter[str] = Counter(answer.kind for answer in answers)
     return Counts(**kinds)

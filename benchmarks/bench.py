@@ -19,6 +19,7 @@ from culturepark.runtime.progress import Reporter, Silent, show_progress
 from culturepark.runtime.record import Record
 from culturepark.runtime.request import Model
 from culturepark.runtime.store import Store, only_writer, open_store
+from culturepark.training.saved import ROWS, TRAINING, VALIDATION
 
 MakeLedger = Callable[[Model], Ledger]
 
@@ -47,7 +48,7 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
         CultureParkError: For an unknown suite or model, or an endpoint that cannot be used.
         BudgetSpentError: When the budget ended the run; what is done is saved.
     """
-    settings = study.bench
+    settings = _with_rows(study.bench, folder)
     suites = chosen_suites(settings.suites)
     if not suites:
         raise CultureParkError(f"no suite is named; write one or more of {', '.join(SUITES)}, or all")
@@ -127,6 +128,12 @@ async def _run(
     except CultureParkError as error:
         problems.append(f"{what}: {error}")
         return None
+
+
+def _with_rows(settings: BenchSettings, folder: Path) -> BenchSettings:
+    """The settings with the rows that the run itself trained models on."""
+    own = [str(path) for name in (ROWS, VALIDATION) for path in sorted((folder / TRAINING).glob(f"*/{name}"))]
+    return settings.model_copy(update={"trained_on": tuple(dict.fromkeys([*settings.trained_on, *own]))})
 
 
 def _checked(name: str, study: Study) -> ModelSpec:

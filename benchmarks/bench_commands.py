@@ -1,4 +1,4 @@
-"""`culturepark bench`."""
+"""`culturepark bench` and `culturepark report`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -120,3 +120,24 @@ def _show_table(suite: str, table: "Table") -> None:
     print_table(table.columns, table.rows)
     if table.note:
         say(f"note: {table.note}")
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="Run folder in which suites were run.")],
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write what suites found in a run as one offline page with plots, and as JSON."""
+    from contextlib import closing
+
+    from culturepark.benchmarks.bench import stored
+    from culturepark.benchmarks.report import write_report
+    from culturepark.runtime.store import open_store
+
+    with closing(open_store(run, create=False)) as store:
+        found = stored(store, place=str(run))
+    page, data = write_report(found, run)
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        say(f"{len(found.results)} results of {len({one.suite for one in found.results})} suites -> {page}, {data}")

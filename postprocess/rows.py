@@ -27,26 +27,40 @@ def chat_row(text: str, *, question: Question, culture: Culture, language: str) 
     Raises:
         CultureParkError: When `rows.yaml` or the question is not in that language.
     """
-    table = _table()
-    served = serving(language, table)
-    if served is None:
-        raise CultureParkError(
-            f"rows.yaml: no words for samples in {language!r}; it has: {', '.join(sorted(table))}; add them there"
-        )
-    words = table[served]
-    country = words.countries.get(culture.country, culture.country_name)
+    words = _words(language)
     asked = question.text_in(language)
     return (
-        Message(role="system", content=words.system.format(country=country)),
+        speaks_as(culture, language),
         Message(role="user", content=asked if question.form == "question" else words.statement.format(text=asked)),
         Message(role="assistant", content=text),
     )
+
+
+def speaks_as(culture: Culture, language: str) -> Message:
+    """The system prompt of a row: which country is answered for.
+
+    Raises:
+        CultureParkError: When `rows.yaml` is not in that language.
+    """
+    words = _words(language)
+    country = words.countries.get(culture.country, culture.country_name)
+    return Message(role="system", content=words.system.format(country=country))
 
 
 def countries_in(language: str) -> dict[str, str]:
     """Names of countries by ISO code in a language; none where `rows.yaml` writes none."""
     served = serving(language, _table())
     return {} if served is None else _table()[served].countries
+
+
+def _words(language: str) -> RowWords:
+    table = _table()
+    served = serving(language, table)
+    if served is None:
+        raise CultureParkError(
+            f"rows.yaml: no words for samples in {language!r}; it has: {', '.join(sorted(table))}; add them there"
+        )
+    return table[served]
 
 
 @lru_cache(maxsize=1)

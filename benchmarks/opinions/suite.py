@@ -18,7 +18,6 @@ from culturepark.benchmarks.opinions.scoring import (
     skill,
 )
 from culturepark.benchmarks.opinions.variants import Orders, variants
-from culturepark.benchmarks.statistics import holm, paired_interval, sign_flip_p
 from culturepark.benchmarks.task import (
     BenchSettings,
     Counts,
@@ -92,43 +91,6 @@ async def run(asker: Asker, settings: BenchSettings) -> SuiteResult:
         items=tuple(item for column in columns for item in column.items),
         problems=tuple(problems),
         notes=("skill: uniform answers score 0, the ceiling 1; the average of all other countries is to be beaten",),
-    )
-
-
-def compare(results: Sequence[SuiteResult], settings: BenchSettings) -> tuple[Table, ...]:
-    """Each model against the first, cell by cell, clustered by battery."""
-    reference = next((one for one in results if one.model == settings.baseline), results[0])
-    theirs = {item.id: item for item in reference.items}
-    rows: list[tuple[str, int, float, float | None, float | None, float | None]] = []
-    for result in results:
-        pairs = [
-            (item.value - theirs[item.id].value, item.cluster)  # type: ignore[operator]
-            for item in result.items
-            if item.id in theirs and item.value is not None and theirs[item.id].value is not None
-        ]
-        if result is reference or not pairs:
-            continue
-        differences, clusters = [one for one, _ in pairs], [two for _, two in pairs]
-        interval = paired_interval(differences, clusters, seed=SEED)
-        rows.append(
-            (
-                result.model,
-                len(pairs),
-                float(np.mean(differences)),
-                interval.low if interval else None,
-                interval.high if interval else None,
-                sign_flip_p(differences, clusters, seed=SEED),
-            )
-        )
-    adjusted = holm([row[-1] for row in rows])
-    return (
-        Table(
-            title=f"similarity to the country's answers, against {reference.model}",
-            columns=("name", "cells", "value", "low", "high", "p", "p (Holm)"),
-            rows=tuple((*row, p) for row, p in zip(rows, adjusted, strict=True)),
-            plot="forest",
-            note="mean difference over the same cells, clustered by battery",
-        ),
     )
 
 

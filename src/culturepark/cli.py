@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from culturepark.benchmarks.bench_commands import bench
+from culturepark.benchmarks.bench_commands import bench, report
 from culturepark.benchmarks.commands import compare
 from culturepark.personas.commands import personas_app, surveys_app
 from culturepark.postprocess.commands import samples_app
@@ -37,6 +37,7 @@ app.add_typer(models_app, name="models")
 app.command()(bench)
 app.command()(compare)
 app.command()(doctor)
+app.command()(report)
 app.command()(train)
 
 StudyFile = Annotated[Path | None, typer.Argument(help="YAML; without it, the shipped quickstart study.")]
