@@ -225,7 +225,13 @@ def _scores(
         ratio = sum(mine for mine, _ in spread) / sum(theirs for _, theirs in spread)
         note = "variance of the model's answers over the people's; below 1 they are flattened"
         found.append(
-            Score(name=f"variance ratio ({name})", value=ratio, n=len(spread), clusters=len(spread), note=note)
+            Score(
+                name=f"variance ratio ({name})",
+                value=ratio,
+                n=len(spread),
+                clusters=len({cell.battery for cell in cells if cell.variance is not None}),
+                note=note,
+            )
         )
     found.append(
         Score(
