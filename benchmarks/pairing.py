@@ -63,7 +63,7 @@ def _gains(others: Sequence[SuiteResult], baseline: SuiteResult) -> Table:
         columns=("model", "value", "low", "high", "items", "clusters", "p", "p (Holm)", "detectable"),
         rows=tuple(rows),
         plot="forest",
-        note="mean difference in the share of items that are right; the interval draws clusters, then items in them",
+        note="mean difference in the value of an item; the interval draws whole clusters",
     )
 
 

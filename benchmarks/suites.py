@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from culturepark.benchmarks.asking import Asker
+from culturepark.benchmarks.hofstede import suite as hofstede
 from culturepark.benchmarks.knowledge import suite as knowledge
 from culturepark.benchmarks.moderation import suite as moderation
+from culturepark.benchmarks.opinions import suite as opinions
 from culturepark.benchmarks.pairing import compare
 from culturepark.benchmarks.task import BenchSettings, SuiteResult, Table
 from culturepark.runtime.errors import unknown
@@ -24,8 +26,10 @@ class Suite(NamedTuple):
 
 
 SUITES: Mapping[str, Suite] = {
+    "hofstede": Suite(hofstede.run, compare),
     "knowledge": Suite(knowledge.run, compare),
     "moderation": Suite(moderation.run, compare),
+    "opinions": Suite(opinions.run, compare),
 }
 
 

@@ -57,15 +57,20 @@ def open_prompt(asked: AskedQuestion, culture: Culture) -> tuple[Message, ...]:
     return chat_row("", question=asked.question, culture=culture, language=asked.language)[:-1]
 
 
-def scale_prompt(asked: AskedQuestion, culture: Culture) -> tuple[Message, ...]:
+def scale_prompt(asked: AskedQuestion, culture: Culture, *, instruction: str | None = None) -> tuple[Message, ...]:
     """Ask for an answer on the survey's own scale: system prompt, then question, codes and labels.
+
+    Args:
+        asked: The question.
+        culture: Whom the model answers as.
+        instruction: Asks for the number in other words than `prompt.yaml`, for measuring how much that matters.
 
     Raises:
         CultureParkError: When `prompt.yaml` is not in that language.
     """
     system, user = open_prompt(asked, culture)
     options = "\n".join(_option(code, asked.labels.get(code)) for code in asked.question.scale.codes)
-    text = f"{user.content}\n\n{options}\n\n{_words(asked.language).number}"
+    text = f"{user.content}\n\n{options}\n\n{instruction or _words(asked.language).number}"
     return system, Message(role="user", content=text)
 
 

@@ -1,0 +1,1 @@
+"""Hofstede's six dimensions, VSM-style: a legacy measure, kept to compare with published results."""

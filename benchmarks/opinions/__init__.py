@@ -1,0 +1,1 @@
+"""Survey opinions: is a model's distribution of answers its country's?"""
