@@ -23,6 +23,7 @@ from culturepark.training.local import train_adapter
 from culturepark.training.lora_settings import LoraSettings
 from culturepark.training.merging import load_adapted
 from culturepark.training.weights import find_base
+from tests.postprocess.conftest import document
 from tests.training.tiny import make_rows
 
 SMALL = "smollm2-135m"
@@ -63,6 +64,23 @@ def test_server_and_transformers_say_the_same(adapter: Path, tmp_path: Path) -> 
     assert without == plain
     assert adapted != plain
     assert difference > 0.1
+
+
+@pytest.mark.slow
+def test_bench_measures_the_adapter_and_not_the_base(adapter: Path, tmp_path: Path) -> None:
+    tuned = f"builtin:{SMALL}+{adapter}"
+    found = document(
+        "bench", "opinions", "--model", tuned, "--baseline", f"builtin:{SMALL}", "--scoring", "likelihood",
+        "--culture", "arabic", "--prompt-language", "en", "--limit", "1", "--run", tmp_path / "run",
+    )  # fmt: skip
+
+    plain, adapted = found["results"]
+    assert (plain["model"], adapted["model"]) == (f"builtin:{SMALL}", tuned)
+    assert adapter_sha256(adapter)[:12] in adapted["identity"]
+    assert plain["counts"] == adapted["counts"]
+    (without,), (with_it,) = plain["items"], adapted["items"]
+    assert without["id"] == with_it["id"]
+    assert abs(without["value"] - with_it["value"]) > 0.001
 
 
 @pytest.mark.slow
