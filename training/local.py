@@ -145,6 +145,7 @@ def load_base(base: Base, hardware: Hardware) -> "PreTrainedModel":
         CultureParkError: When transformers cannot read the folder.
     """
     import torch  # noqa: PLC0415  (slow to import)
+    from safetensors import SafetensorError  # noqa: PLC0415
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig  # noqa: PLC0415
 
     options: dict[str, Any] = {"dtype": getattr(torch, hardware.precision), "attn_implementation": "sdpa"}
@@ -158,7 +159,7 @@ def load_base(base: Base, hardware: Hardware) -> "PreTrainedModel":
         )
     try:
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base.folder, use_safetensors=True, **options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0]
         raise CultureParkError(f"base {base.name!r} cannot be loaded ({reason})") from None
     return model

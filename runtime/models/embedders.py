@@ -93,6 +93,7 @@ def _identity(name: str) -> str:
 def _model(name: str) -> "SentenceTransformer":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # raised by packages below sentence-transformers
+        from safetensors import SafetensorError  # noqa: PLC0415
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415  (11 s: only when texts are embedded)
         from transformers.utils import logging  # noqa: PLC0415
 
@@ -103,7 +104,7 @@ def _model(name: str) -> "SentenceTransformer":
         return SentenceTransformer(
             source, device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise CultureParkError(
             f"embedder {name!r} cannot be loaded ({reason}); "

@@ -102,6 +102,7 @@ def _folder_sha256(folder: str) -> str:
 def _load(name: str) -> _Loaded:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # raised by packages below sentence-transformers
+        from safetensors import SafetensorError  # noqa: PLC0415
         from sentence_transformers import CrossEncoder  # noqa: PLC0415  (11 s: only when such a judge is used)
         from transformers.utils import logging  # noqa: PLC0415
 
@@ -110,7 +111,7 @@ def _load(name: str) -> _Loaded:
         encoder = CrossEncoder(
             name, device="cpu", trust_remote_code=False, model_kwargs={"use_safetensors": True}, max_length=512
         )
-    except (OSError, ValueError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, json.JSONDecodeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise CultureParkError(f"judge 'nli:{name}' cannot be loaded ({reason}); give a folder or a hub id") from None
     labels = {str(label).casefold(): int(column) for column, label in encoder.config.id2label.items()}

@@ -203,7 +203,7 @@ def test_a_killed_command_goes_on_with_its_job(refined_run: Path, tmp_path: Path
         while not any(job["looks"] for job in list(server.jobs.values())) and time.monotonic() < deadline:
             time.sleep(0.05)
         first.send_signal(signal.SIGINT)
-        told = first.communicate(timeout=120)[1].decode()
+        told = first.communicate(timeout=280)[1].decode()
         assert first.returncode == 130, told
         assert "hosted jobs go on; the same command goes on from there" in told
         server.endless = False
