@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
+from culturepark.runtime.console import JsonFlag, print_json, print_table, say
+from culturepark.runtime.run_folder import reading, stoppable
 
 if TYPE_CHECKING:
     from culturepark.benchmarks.bench import Bench
@@ -37,11 +38,9 @@ def bench(
     as_json: JsonFlag = False,
 ) -> None:
     """Measure models: each suite's scores with intervals, what was refused or unreadable, and what models differ in."""
-    import asyncio
-
     from culturepark import Study
     from culturepark.benchmarks.bench import bench as run_bench
-    from culturepark.runtime.errors import BudgetSpentError
+    from culturepark.runtime.engine import run_to_end
 
     def listed(text: str | None) -> list[str] | None:
         return [part.strip() for part in text.split(",") if part.strip()] if text else None
@@ -68,14 +67,8 @@ def bench(
         },
     )
     folder = run or Path("runs") / "bench"
-    try:
-        found = asyncio.run(run_bench(chosen, folder, show=True))
-    except KeyboardInterrupt:
-        note(f"interrupted: every reply so far is saved in {folder}; the same command goes on from there")
-        raise typer.Exit(code=130) from None
-    except BudgetSpentError as error:
-        note(f"stopped: {error}")
-        raise typer.Exit(code=1) from None
+    with stoppable(f"every reply so far is saved in {folder}; the same command goes on from there"):
+        found = run_to_end(run_bench(chosen, folder, show=True))
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -128,13 +121,10 @@ def report(
     as_json: JsonFlag = False,
 ) -> None:
     """Write what suites found in a run as one offline page with plots, and as JSON."""
-    from contextlib import closing
-
     from culturepark.benchmarks.bench import stored
     from culturepark.benchmarks.report import write_report
-    from culturepark.runtime.store import open_store
 
-    with closing(open_store(run, create=False)) as store:
+    with reading(run) as store:
         found = stored(store, place=str(run))
     page, data = write_report(found, run)
     if as_json:

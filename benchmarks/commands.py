@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
+from culturepark.runtime.run_folder import reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,18 +39,14 @@ def compare(
     from culturepark.benchmarks.talk_metrics import chosen_metrics
     from culturepark.benchmarks.talks import load_talks
     from culturepark.runtime.errors import CultureParkError
-    from culturepark.runtime.store import open_store
 
     if (by is None) == (not decompose):
         raise CultureParkError("write either --by protocol (or persona, model, language) or --decompose")
     if decompose and baseline is not None:
         raise CultureParkError("--baseline belongs to --by; leave it out beside --decompose")
     metrics = chosen_metrics(metric.split(",") if metric else ())
-    store = open_store(run, create=False)
-    try:
+    with reading(run) as store:
         talks = load_talks(store)
-    finally:
-        store.close()
     if by is None:
         if len(talks.held) > LARGE:
             note(f"splitting the variance of {len(metrics)} metrics over {len(talks.held)} talks; this takes a while")

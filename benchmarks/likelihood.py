@@ -84,37 +84,35 @@ class LikelihoodModel:
         # Not the identity of the quantised file that is served: the two differ in the third digit.
         self.identity = f"float32:{spec.identity.removeprefix('builtin:')}"
         self._model, self._tokenizer = load_local(spec.name, spec.adapter)
-        self._waiting: list[tuple[Request, asyncio.Future[Reply]]] = []
-        self._working: asyncio.Task[None] | None = None
+        self._gathering: list[Request] = []
+        """What the next batch weighs."""
+        self._batch: asyncio.Task[list[Reply]] | None = None
+        """The batch that may still be joined."""
+        self._open: set[asyncio.Task[list[Reply]]] = set()
+        self._one_at_a_time = asyncio.Lock()
 
     async def ask(self, request: Request) -> Reply:
         """Weigh the labels of one request, in a batch with all that wait."""
         assert request.labels, "scored by likelihood, so there must be labels"
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._waiting.append((request, future))
-        if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._work())
-        return await future
+        if self._batch is None:
+            self._batch = asyncio.create_task(self._work())
+            self._open.add(self._batch)
+            self._batch.add_done_callback(self._open.discard)
+        place = len(self._gathering)
+        self._gathering.append(request)
+        # Shielded, so that one question's cancellation does not take the replies from the others.
+        return (await asyncio.shield(self._batch))[place]
 
     async def close(self) -> None:
         """Stop what is under way."""
-        if self._working is not None:
-            self._working.cancel()
+        for task in self._open:
+            task.cancel()
 
-    async def _work(self) -> None:
+    async def _work(self) -> list[Reply]:
         await asyncio.sleep(GATHER_SECONDS)
-        while self._waiting:
-            taken, self._waiting = self._waiting, []
-            try:
-                replies = await asyncio.to_thread(self._answer, [request for request, _ in taken])
-            except BaseException as error:
-                for _, future in taken:
-                    if not future.done():
-                        future.set_exception(error)
-                raise
-            for (_, future), reply in zip(taken, replies, strict=True):
-                if not future.done():
-                    future.set_result(reply)
+        async with self._one_at_a_time:  # whatever is asked while the batch before is weighed joins this one
+            requests, self._gathering, self._batch = self._gathering, [], None
+            return await asyncio.to_thread(self._answer, requests)
 
     def _answer(self, requests: Sequence[Request]) -> list[Reply]:
         questions = [encode(self._tokenizer, request.messages, request.labels) for request in requests]

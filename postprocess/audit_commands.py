@@ -5,16 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from culturepark.postprocess.options import Culture, Question
 from culturepark.runtime.console import JsonFlag, print_json, print_table, say
+from culturepark.runtime.run_folder import QUICKSTART, Run, reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from culturepark.postprocess.audit import Audit, Change
     from culturepark.postprocess.stance_mix import Fate
-
-Run = Annotated[Path, typer.Option("--run", help="Run folder.")]
-QUICKSTART = Path("runs/quickstart")
 
 
 def audit_samples(
@@ -30,16 +29,12 @@ def audit_samples(
     from culturepark.postprocess.tables import load_opinions
     from culturepark.runtime.errors import CultureParkError
     from culturepark.runtime.record import read_yaml
-    from culturepark.runtime.store import open_store
     from culturepark.simulation.talks import load_transcripts
 
-    store = open_store(run, create=False)
-    try:
+    with reading(run) as store:
         study = read_yaml(run / "study.yaml")
         talks = [talk for talk in load_transcripts(store, status="complete") if talk.question is not None]
         opinions = load_opinions(store)
-    finally:
-        store.close()
     if not opinions:
         raise CultureParkError(f"{run}: no opinions yet; run `culturepark refine --run {run}` first")
     survey = load_survey(study["simulate"]["source"])
@@ -65,8 +60,8 @@ def map_opinions(
     out: Annotated[Path, typer.Option("--out", help="File to write: .png for a picture, .html for a page.")],
     *,
     run: Run = QUICKSTART,
-    culture: Annotated[str | None, typer.Option("--culture", help="Comma-separated culture ids.")] = None,
-    question: Annotated[str | None, typer.Option("--question", help="Comma-separated question ids.")] = None,
+    culture: Culture = None,
+    question: Question = None,
     seed: Annotated[int, typer.Option(help="Of the layout.")] = 0,
 ) -> None:
     """Draw the verified opinions: near ones mean nearly the same, removed ones hang on the one that stands for them."""
@@ -76,10 +71,8 @@ def map_opinions(
     from culturepark.runtime.errors import CultureParkError
     from culturepark.runtime.models.embedders import SentenceEmbedder
     from culturepark.runtime.record import read_yaml
-    from culturepark.runtime.store import open_store
 
-    store = open_store(run, create=False)
-    try:
+    with reading(run) as store:
         study = read_yaml(run / "study.yaml")
         cultures = culture.split(",") if culture else None
         questions = [name if ":" in name else f"wvs7:{name}" for name in question.split(",")] if question else None
@@ -96,8 +89,6 @@ def map_opinions(
             )
         identity = SentenceEmbedder(study["refine"]["embedder"]).identity
         vectors = load_embeddings(store, identity, [opinion.text for opinion in opinions])
-    finally:
-        store.close()
     found = make_map(opinions, vectors, seed=seed)
     draw(found, out)
     say(f"{len(found.points)} opinions by {found.projection} -> {out}")

@@ -7,9 +7,10 @@ import typer
 
 from culturepark.postprocess.annotate.commands import annotate_app
 from culturepark.postprocess.audit_commands import audit_samples, map_opinions
-from culturepark.postprocess.options import QUICKSTART, Culture, Question, Run, reading
+from culturepark.postprocess.options import Culture, Question
 from culturepark.postprocess.removal_commands import remove_question
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
+from culturepark.runtime.run_folder import QUICKSTART, Run, reading
 
 if TYPE_CHECKING:
     from culturepark.postprocess.sample import Sample

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturepark.runtime.console import JsonFlag, note, plain, print_json, print_table, say
+from culturepark.runtime.run_folder import QUICKSTART, Run, reading
 from culturepark.simulation.fork_commands import diff_talk, fork_talk
 from culturepark.simulation.options import (
-    QUICKSTART,
     Culture,
     Limit,
     Protocol,
     Question,
-    Run,
     Status,
     Talk,
     pairs,
-    reading,
 )
 from culturepark.simulation.verify_commands import verify_talks
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturepark.runtime.console import JsonFlag, note, plain, print_json, say
-from culturepark.simulation.options import QUICKSTART, BaseUrl, Model, Run, Talk, pairs, reading, stoppable
+from culturepark.runtime.run_folder import QUICKSTART, Run, reading, stoppable
+from culturepark.simulation.options import BaseUrl, Model, Talk, pairs
 
 if TYPE_CHECKING:
     from culturepark.protocols.catalogue import LoadedProtocol

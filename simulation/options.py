@@ -1,20 +1,9 @@
-"""What the `transcripts` commands share: their options, how they open a run and how they stop."""
+"""Options that several `transcripts` commands have."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from culturepark.runtime.console import note
-
-if TYPE_CHECKING:
-    from culturepark.runtime.store import Store
-
-QUICKSTART = Path("runs/quickstart")
-
-Run = Annotated[Path, typer.Option("--run", help="Run folder.")]
 Talk = Annotated[str, typer.Argument(help="Id of a talk, or its beginning.")]
 Culture = Annotated[str | None, typer.Option("--culture", help="Comma-separated ids of delegates' cultures.")]
 Question = Annotated[str | None, typer.Option("--question", help="Comma-separated question ids.")]
@@ -42,34 +31,3 @@ def pairs(given: list[str] | None, *, option: str) -> dict[str, str]:
             raise CultureParkError(f"{option}: {key!r} is given twice")
         found[key] = value
     return found
-
-
-@contextmanager
-def reading(run: Path) -> "Iterator[Store]":
-    """Open a run that is there.
-
-    Raises:
-        CultureParkError: When there is none.
-    """
-    from culturepark.runtime.store import open_store  # noqa: PLC0415  (imports SQLAlchemy)
-
-    store = open_store(run, create=False)
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-@contextmanager
-def stoppable(goes_on: str) -> "Iterator[None]":
-    """End as the other commands do when a budget is spent or the user interrupts."""
-    from culturepark.runtime.errors import BudgetSpentError  # noqa: PLC0415  (as above)
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        note(f"interrupted: {goes_on}")
-        raise typer.Exit(code=130) from None
-    except BudgetSpentError as error:
-        note(f"stopped: {error}")
-        raise typer.Exit(code=1) from None

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturepark.runtime.console import JsonFlag, print_json, print_table, say
+from culturepark.runtime.run_folder import QUICKSTART, Run, reading, stoppable
 from culturepark.simulation.options import (
-    QUICKSTART,
     BaseUrl,
     Culture,
     Limit,
     Model,
     Protocol,
     Question,
-    Run,
     Status,
-    reading,
-    stoppable,
 )
 
 if TYPE_CHECKING:

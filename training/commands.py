@@ -1,20 +1,19 @@
 """`culturepark train`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
+from culturepark.runtime.run_folder import stoppable
 
 if TYPE_CHECKING:
     from culturepark import Study
     from culturepark.training.dataset import Dataset
     from culturepark.training.models import TrainedModel
     from culturepark.training.report import DatasetReport
-
-T = TypeVar("T")
 
 
 def train(
@@ -66,12 +65,15 @@ def train(
         return
     from culturepark.training.models import costs, train_all
 
-    dataset = _going_on(run, lambda: _dataset(study, run))
+    going_on = f"what was done is saved in {run}, hosted jobs go on; the same command goes on from there"
+    with stoppable(going_on):
+        dataset = _dataset(study, run)
     trained: Sequence[TrainedModel] = ()
     if not dry_run:
         if not as_json:
             _show(dataset.report)
-        trained = _going_on(run, lambda: train_all(study, run, dataset, yes=yes, again=again))
+        with stoppable(going_on):
+            trained = train_all(study, run, dataset, yes=yes, again=again)
     if as_json:
         print_json(
             {
@@ -105,20 +107,6 @@ def _dataset(study: "Study", run: Path) -> "Dataset":
     )  # fmt: skip
     save_dataset(run, dataset, study.train)
     return dataset
-
-
-def _going_on(run: Path, work: Callable[[], T]) -> T:
-    """Do work that an interruption or a spent budget only pauses."""
-    from culturepark.runtime.errors import BudgetSpentError
-
-    try:
-        return work()
-    except KeyboardInterrupt:
-        note(f"interrupted: what was done is saved in {run}, hosted jobs go on; the same command goes on from there")
-        raise typer.Exit(code=130) from None
-    except BudgetSpentError as error:
-        note(f"stopped: {error}")
-        raise typer.Exit(code=1) from None
 
 
 def _show(report: "DatasetReport") -> None:

@@ -6,7 +6,6 @@ tokenizer and chat template, and stays in the user's cache under the sha256 of t
 
 import hashlib
 import json
-import shutil
 import tempfile
 from contextlib import redirect_stderr, suppress
 from io import StringIO
@@ -126,8 +125,8 @@ def _convert(gguf: Path, target: Path, sha256: str) -> None:
         import torch  # noqa: PLC0415  (slow to import)
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
 
-        workplace = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as place:
+            workplace = Path(place) / target.name
             tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
             with redirect_stderr(StringIO()):  # a bar that cannot be switched off
                 model = AutoModelForCausalLM.from_pretrained(str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32)
@@ -141,8 +140,4 @@ def _convert(gguf: Path, target: Path, sha256: str) -> None:
             tokenizer.save_pretrained(workplace)
             made_from = {"gguf": gguf.name, "sha256": sha256}
             (workplace / "made_from.json").write_text(json.dumps(made_from), encoding="utf-8")
-            workplace.chmod(0o755)
             workplace.replace(target)
-        except BaseException:
-            shutil.rmtree(workplace, ignore_errors=True)
-            raise

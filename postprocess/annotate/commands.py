@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturepark.postprocess.options import QUICKSTART, Run, reading, writing
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
+from culturepark.runtime.run_folder import QUICKSTART, Run, reading, writing
 
 if TYPE_CHECKING:
     from culturepark.postprocess.annotate.agreement import Agreement

@@ -13,6 +13,7 @@ from culturepark.postprocess.commands import samples_app
 from culturepark.protocols.commands import protocols_app
 from culturepark.runtime.commands import doctor, models_app
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
+from culturepark.runtime.run_folder import reading, stoppable
 from culturepark.simulation.commands import transcripts_app
 from culturepark.training import models_commands as _models_commands  # noqa: F401  (adds to models_app)
 from culturepark.training.commands import train
@@ -243,16 +244,12 @@ def estimate(
 
     from culturepark.estimate import estimate as estimate_study
     from culturepark.estimate import run_yield
-    from culturepark.runtime.store import open_store
     from culturepark.simulation.saved import SAVED
 
     yields = None
     if run is not None:
-        store = open_store(run, create=False)
-        try:
+        with reading(run) as store:
             yields = run_yield(store)
-        finally:
-            store.close()
         if yields is None:
             note(f"{run}: too few refined talks to tell how samples grow with them")
     path = run / SAVED if study_file is None and run is not None else study_file
@@ -348,17 +345,10 @@ def _arguments(pairs: list[str] | None, *, fresh: bool) -> dict[str, Any] | None
 def _do(study: "Study", run: Path | None, store: str | None, stages: "tuple[Stage, ...]", *, as_json: bool, every_talk: bool = False) -> None:
     from culturepark.pipeline import default_folder
     from culturepark.pipeline import run as run_study
-    from culturepark.runtime.errors import BudgetSpentError
 
     folder = run or default_folder(study)
-    try:
+    with stoppable(f"everything said so far is saved in {folder}; the same command goes on from there"):
         result = run_study(study, folder, stages=stages, store_url=store, show=True, every_talk=every_talk)
-    except KeyboardInterrupt:
-        note(f"interrupted: everything said so far is saved in {folder}; the same command goes on from there")
-        raise typer.Exit(code=130) from None
-    except BudgetSpentError as error:
-        note(f"stopped: {error}")
-        raise typer.Exit(code=1) from None
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:

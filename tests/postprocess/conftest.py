@@ -1,23 +1,20 @@
 """A run refined once over HTTP (with a fork, an imported talk and a native-language one), and its commands."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from typer.testing import CliRunner
 
-from culturepark.cli import app
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample
 from culturepark.postprocess.tables import load_opinions, load_samples
-from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
+from tests.commands import command
 from tests.judging import implies
 from tests.postprocess.talking import Scripted
 from tests.stub_server import Body, StubServer, persona_answer, serving
@@ -88,29 +85,6 @@ class Refined(NamedTuple):
             return load_samples(store)
         finally:
             store.close()
-
-
-def command(*arguments: object, expect: int = 0, stdin: str | None = None) -> str:
-    """Run a command in this process; returns its stdout."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == expect, done.output
-    return done.stdout
-
-
-def document(*arguments: object, expect: int = 0) -> Any:
-    """Run a command with --json; returns the document."""
-    return json.loads(command(*arguments, "--json", expect=expect))
-
-
-def mistake(*arguments: object) -> str:
-    """Run a command that the user got wrong; returns the one line that says so."""
-    with pytest.raises(CultureParkError) as caught:
-        command(*arguments)
-    line = str(caught.value)
-    assert "\n" not in line
-    return line
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ from culturepark.postprocess.annotate.sheet import COLUMNS
 from culturepark.postprocess.annotate.tables import load_sheets
 from culturepark.postprocess.tables import load_opinions
 from culturepark.runtime.store import open_store
-from tests.postprocess.conftest import Refined, command, document, mistake
+from tests.commands import command, document, mistake
+from tests.postprocess.conftest import Refined
 from tests.postprocess.test_texts import opinion
 
 pytestmark = pytest.mark.slow

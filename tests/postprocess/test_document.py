@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import command
 from tests.conftest import ROOT
-from tests.postprocess.conftest import command
 from tests.postprocess.test_annotate import agreeing, fill, items_of
 from tests.stub_server import serving
 

@@ -14,7 +14,8 @@ from culturepark.postprocess.formats import FORMATS
 from culturepark.postprocess.sample import Sample
 from culturepark.postprocess.spreadsheet import read_csv
 from culturepark.runtime.errors import CultureParkError
-from tests.postprocess.conftest import Refined, command, document, mistake
+from tests.commands import command, document, mistake
+from tests.postprocess.conftest import Refined
 
 GOLDEN = Path(__file__).parent / "golden"
 

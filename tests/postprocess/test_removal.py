@@ -18,7 +18,8 @@ from culturepark.postprocess.trace import trace
 from culturepark.runtime.budget import Amount
 from culturepark.runtime.ledger import spent_before
 from culturepark.runtime.store import open_store
-from tests.postprocess.conftest import Refined, command, document, mistake
+from tests.commands import command, document, mistake
+from tests.postprocess.conftest import Refined
 from tests.postprocess.test_annotate import agreeing, fill, items_of
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,8 @@ from culturepark.personas.surveys.survey import load_survey
 from culturepark.postprocess.explain import explain, explanation_text
 from culturepark.postprocess.trace import trace, trace_text
 from culturepark.runtime.store import open_store
-from tests.postprocess.conftest import Refined, command, document, mistake
+from tests.commands import command, document, mistake
+from tests.postprocess.conftest import Refined
 
 pytestmark = pytest.mark.slow
 

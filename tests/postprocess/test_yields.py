@@ -13,7 +13,7 @@ from culturepark.pipeline import held_talks, plan
 from culturepark.postprocess.yields import Expected, Growth, YieldCurve, accumulated, fit_yield, is_saturated
 from culturepark.study import Study
 from culturepark.target import TargetResult, TargetSettings, first_size, next_size, why_stop
-from tests.postprocess.conftest import command, document
+from tests.commands import command, document
 from tests.postprocess.test_export import sample
 from tests.postprocess.test_texts import opinion
 from tests.stub_server import serving

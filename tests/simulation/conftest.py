@@ -1,19 +1,16 @@
 """A run held once over HTTP, and its commands in this process."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from typer.testing import CliRunner
 
-from culturepark.cli import app
-from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
+from tests.commands import command
 from tests.conftest import ROOT
 from tests.stub_server import StubServer, serving
 
@@ -73,29 +70,6 @@ def stored(run: Path) -> list[Transcript]:
         return load_transcripts(store)
     finally:
         store.close()
-
-
-def command(*arguments: str, expect: int = 0) -> str:
-    """Run a command in this process; returns its stdout."""
-    done = CliRunner().invoke(app, [*arguments])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == expect, done.output
-    return done.stdout
-
-
-def document(*arguments: str, expect: int = 0) -> Any:
-    """Run a command with --json; returns the document."""
-    return json.loads(command(*arguments, "--json", expect=expect))
-
-
-def mistake(*arguments: str) -> str:
-    """Run a command that the user got wrong; returns the one line that says so."""
-    with pytest.raises(CultureParkError) as caught:
-        command(*arguments)
-    line = str(caught.value)
-    assert "\n" not in line
-    return line
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from culturepark.simulation.diff import TalkDiff, compare_words, diff_talks
 from culturepark.simulation.diff_html import diff_html
 from culturepark.simulation.diff_text import Line, diff_lines, marked
 from culturepark.simulation.transcript import ProtocolUsed, Transcript
-from tests.simulation.conftest import Held, command, document
+from tests.commands import command, document
+from tests.simulation.conftest import Held
 
 Said = tuple[int, str]
 

@@ -19,8 +19,9 @@ from culturepark.simulation.exchange import import_talks, transcript_schema, wri
 from culturepark.simulation.imports import SHAPES, Casting, read_talks
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Edits, Parent, ProtocolUsed, Transcript
+from tests.commands import command, document, mistake
 from tests.conftest import ROOT
-from tests.simulation.conftest import Held, command, document, mistake, stored
+from tests.simulation.conftest import Held, stored
 from tests.stub_server import serving
 
 PUBLISHED = ROOT / "docs" / "transcript.schema.json"

@@ -6,7 +6,8 @@ import pytest
 
 from culturepark.runtime.hashing import seed_from
 from culturepark.simulation.transcript import Transcript
-from tests.simulation.conftest import Held, command, document, mistake
+from tests.commands import command, document, mistake
+from tests.simulation.conftest import Held
 
 TURNS = 10
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from culturepark.simulation.replay import Line, frames, play
-from tests.simulation.conftest import Held, command
+from tests.commands import command
+from tests.simulation.conftest import Held
 from tests.simulation.test_diff import talk
 
 ARABIC = talk((0, "Hello.\x1b[2J"), (1, "قهوة"), cues=("Greet.",), flags=("wrong_language",))

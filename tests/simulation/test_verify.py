@@ -14,8 +14,9 @@ import yaml
 
 from culturepark.runtime.committed import committed
 from culturepark.runtime.store import CommittedReply, open_store
+from tests.commands import command, document, mistake
 from tests.conftest import ROOT
-from tests.simulation.conftest import PROTOCOL, Held, command, document, mistake, stored
+from tests.simulation.conftest import PROTOCOL, Held, stored
 from tests.stub_server import serving
 
 NO_NETWORK = """

@@ -12,7 +12,8 @@ from culturepark import Study
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.store import open_store
 from culturepark.training.material import Material, load_material
-from tests.postprocess.conftest import answer, command
+from tests.commands import command
+from tests.postprocess.conftest import answer
 from tests.stub_server import StubServer, serving
 from tests.training.tiny import tiny_base
 

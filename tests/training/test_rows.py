@@ -23,7 +23,7 @@ from culturepark.training.prompt import prompt_sha256, question_in, scale_prompt
 from culturepark.training.row import make_row, read_rows, write_rows
 from culturepark.training.settings import TrainSettings
 from culturepark.training.tables import load_curve
-from tests.postprocess.conftest import document, mistake
+from tests.commands import document, mistake
 from tests.training.conftest import HashEmbedder
 
 

@@ -23,7 +23,7 @@ from culturepark.training.local import train_adapter
 from culturepark.training.lora_settings import LoraSettings
 from culturepark.training.merging import load_adapted
 from culturepark.training.weights import find_base
-from tests.postprocess.conftest import document
+from tests.commands import document
 from tests.training.tiny import make_rows
 
 SMALL = "smollm2-135m"
