@@ -216,3 +216,12 @@ def count(answers: Sequence[Answer]) -> Counts:
     """Count what became of questions."""
     kinds: Counter[str] = Counter(answer.kind for answer in answers)
     return Counts(**kinds)
+
+
+def silence(model: str, counts: Counts) -> tuple[str, ...]:
+    """The problem of a model that answered nothing it was asked, in one line; none where it answered."""
+    if counts.answered or not counts.asked:
+        return ()
+    kinds = f"{counts.refused} refused, {counts.invalid} invalid, {counts.failed} failed"
+    hint = "try --scoring likelihood, or look at its replies in run.db"
+    return (f"{model} answered none of {counts.asked} questions ({kinds}); {hint}",)

@@ -5,7 +5,7 @@ talks, the battery in opinions, the text in moderation. Everything random takes 
 checked over simulated studies by `python -m benchmarks.calibration`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import nan, sqrt
 from typing import Any, NamedTuple
 
@@ -104,43 +104,8 @@ def crossed_interval(
     return _stretched(float(values_.mean()), means, levels)
 
 
-def bootstrap_interval(
-    statistic: Callable[[NDArray[np.intp]], float], strata: Sequence[str], *, seed: int, resamples: int = 1999
-) -> Interval | None:
-    """95 % percentile interval of any statistic of texts, drawn again within their set.
-
-    Args:
-        statistic: Reads the indices of the texts drawn, e.g. the difference in macro-F1 of two models on them; draws
-            for which it is `nan` (one class only) do not count.
-        strata: The set of each text; sets keep their sizes.
-        seed: Of the resampling.
-        resamples: How many.
-
-    Returns:
-        None for fewer than two texts, or when half of the draws or more are `nan`.
-    """
-    if len(strata) < 2:
-        return None
-    names = np.asarray(list(strata))
-    members = [np.flatnonzero(names == name) for name in np.unique(names)]
-    rng = np.random.default_rng(seed)
-    found = np.array(
-        [
-            statistic(np.concatenate([rng.choice(member, size=len(member)) for member in members]))
-            for _ in range(resamples)
-        ]
-    )
-    found = found[np.isfinite(found)]
-    if len(found) <= resamples / 2:
-        return None
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(low), float(high))
-
-
-def wilson(count: int, n: int) -> Interval | None:
-    """95 % Wilson score interval of a share; None for n = 0."""
-    if n == 0:
-        return None
+def wilson(count: int, n: int) -> Interval:
+    """95 % Wilson score interval of a share of one or more."""
     found = stats.binomtest(count, n).proportion_ci(method="wilson")
     return Interval(float(found.low), float(found.high))
 

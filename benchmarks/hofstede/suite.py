@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
-from culturepark.benchmarks.asking import DRAWN, Answer, Asker, Closed, count
+from culturepark.benchmarks.asking import DRAWN, Answer, Asker, Closed, count, silence
 from culturepark.benchmarks.hofstede.files import Items, load_items, load_scores
 from culturepark.benchmarks.hofstede.indices import (
     DIMENSIONS,
@@ -101,6 +101,7 @@ async def run(asker: Asker, settings: BenchSettings) -> SuiteResult:
         scores=tuple(scores),
         tables=tuple(tables),
         items=tuple(compared),
+        problems=silence(asker.model, counts),
         notes=(
             "official wording, from the user's file" if official else task.title,
             "legacy: report opinions first",

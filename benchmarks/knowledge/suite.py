@@ -1,12 +1,13 @@
 """The suite on one model: short answers against counted human ones, country by country."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from culturepark.benchmarks.asking import Answer, Asker, Open, count
+from culturepark.benchmarks.asking import Answer, Asker, Open, count, silence
 from culturepark.benchmarks.knowledge.questions import KnowledgeQuestion, load_questions
+from culturepark.benchmarks.statistics import paired_interval
 from culturepark.benchmarks.task import (
     BenchSettings,
     Cell,
@@ -22,9 +23,6 @@ from culturepark.benchmarks.task import (
 from culturepark.personas.roster import load_roster
 from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.request import Message
-
-REPLICATES: Final = 9999
-LEVEL: Final = 0.95
 
 
 class Asked(NamedTuple):
@@ -55,11 +53,6 @@ async def run(asked: Asker, settings: BenchSettings) -> SuiteResult:
     for language in settings.languages:
         found += await _ask(asked, task, questions, language)
     counts = count([one.answer for one in found])
-    if counts.answered == 0:
-        problems.append(
-            f"{asked.model} answered none of {counts.asked} questions ({counts.refused} refused, {counts.invalid} "
-            f"blank, {counts.failed} failed); look at its replies in run.db"
-        )
     return SuiteResult(
         suite=task.name,
         version=task.version,
@@ -70,7 +63,7 @@ async def run(asked: Asker, settings: BenchSettings) -> SuiteResult:
         scores=tuple(_scores(found, settings.languages)),
         tables=(_countries(found),),
         items=tuple(_items(found)),
-        problems=tuple(problems),
+        problems=(*problems, *silence(asked.model, counts)),
         notes=("exact match after normalising: a right answer in other words than any annotator's counts as wrong",),
     )
 
@@ -138,12 +131,9 @@ def _countries(found: Sequence[Asked]) -> Table:
 
 
 def _interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """95 % percentile bootstrap of the mean; none for fewer than two."""
-    if len(values) < 2:
-        return None, None
-    drawn = np.random.default_rng(0).multinomial(len(values), np.full(len(values), 1 / len(values)), size=REPLICATES)
-    low, high = np.quantile(drawn @ np.asarray(values) / len(values), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    """95 % interval of the mean over questions."""
+    found = paired_interval(values, ["questions"] * len(values), seed=0)
+    return (None, None) if found is None else (found.low, found.high)
 
 
 def _items(found: Sequence[Asked]) -> list[ItemScore]:

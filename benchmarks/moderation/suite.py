@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from culturepark.benchmarks.asking import Answer, Asker, Closed, count
+from culturepark.benchmarks.asking import Answer, Asker, Closed, count, silence
 from culturepark.benchmarks.data_sets import LabelledText
 from culturepark.benchmarks.moderation.metrics import (
     NO_ANSWER,
@@ -89,12 +89,6 @@ async def run(asked: Asker, settings: BenchSettings) -> SuiteResult:
         for variant in VARIANTS:
             measured += await _measure(asked, task, chosen.sets, Prompted(variant, language))
     counts = sum((count(one.answers) for one in measured), Counts())
-    problems = list(chosen.problems)
-    if counts.answered == 0:
-        problems.append(
-            f"{asked.model} answered none of {counts.asked} questions ({counts.refused} refused, {counts.invalid} "
-            f"invalid, {counts.failed} failed); try --scoring likelihood, or look at its replies in run.db"
-        )
     return SuiteResult(
         suite=task.name,
         version=task.version,
@@ -105,7 +99,7 @@ async def run(asked: Asker, settings: BenchSettings) -> SuiteResult:
         scores=tuple(_means(measured)),
         tables=(_sets_table(measured), _baselines(chosen.sets)),
         items=tuple(_items(measured)),
-        problems=tuple(problems),
+        problems=(*chosen.problems, *silence(asked.model, counts)),
         notes=chosen.notes,
     )
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from culturepark.benchmarks.asking import Asker
+from culturepark.benchmarks.asking import Asker, silence
 from culturepark.benchmarks.opinions.measuring import CellKey, Measured, measure
 from culturepark.benchmarks.opinions.scoring import (
     Cell,
@@ -79,17 +79,18 @@ async def run(asker: Asker, settings: BenchSettings) -> SuiteResult:
                 problems.append(f"{source}: its questions are in English only; ask with --prompt-language en")
             elif present:
                 columns.append(await _column(asker, task, survey, present, questions, prompt))
+    counts = sum((column.counts for column in columns), start=Counts())
     return SuiteResult(
         suite=task.name,
         version=task.version,
         model=asker.model,
         identity=asker.identity,
         settings=settings,
-        counts=sum((column.counts for column in columns), start=Counts()),
+        counts=counts,
         scores=tuple(score for column in columns for score in column.scores),
         tables=tuple(table for column in columns for table in column.tables),
         items=tuple(item for column in columns for item in column.items),
-        problems=tuple(problems),
+        problems=(*problems, *silence(asker.model, counts)),
         notes=("skill: uniform answers score 0, the ceiling 1; the average of all other countries is to be beaten",),
     )
 

@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from benchmarks.refinement.planted import METHODS, opinion, planted
+from culturepark.benchmarks.statistics import wilson
 from culturepark.postprocess.marks import differences
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.embedders import DEFAULT_EMBEDDER, MULTILINGUAL, SentenceEmbedder
@@ -72,7 +72,7 @@ def share(count: int, n: int) -> str:
     """With its Wilson interval."""
     if not n:
         return "-"
-    bounds = binomtest(count, n).proportion_ci(method="wilson")
+    bounds = wilson(count, n)
     return f"{count / n:.2f} ({bounds.low:.2f}-{bounds.high:.2f})"
 
 

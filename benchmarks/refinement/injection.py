@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from scipy.stats import binomtest
-
+from culturepark.benchmarks.statistics import wilson
 from culturepark.personas.question import Side
 from culturepark.personas.stance import Stance
 from culturepark.personas.surveys.survey import load_survey
@@ -90,7 +89,7 @@ async def turned(judge: Judge, injection: Injection) -> Turned:
 
 def rate(name: str, hits: Sequence[bool]) -> str:
     """One row: a share with its Wilson interval."""
-    interval = binomtest(sum(hits), len(hits)).proportion_ci(method="wilson")
+    interval = wilson(sum(hits), len(hits))
     shown = f"{sum(hits) / len(hits):.3f} | {interval.low:.3f}-{interval.high:.3f}"
     return f"| {name} | {sum(hits)} of {len(hits)} | {shown} |"
 

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
 
 from benchmarks.refinement.planted import KINDS, METHODS, Planted, Vectors, opinion, planted
+from culturepark.benchmarks.statistics import wilson
 from culturepark.postprocess.opinion import Opinion
 from culturepark.runtime.models.embedders import DEFAULT_EMBEDDER, MULTILINGUAL, SentenceEmbedder
 
@@ -73,7 +73,7 @@ async def at_recall(method: str, rows: Sequence[Planted], opinions: list[Opinion
 
 def interval(count: int, n: int) -> str:
     """A share with its Wilson interval."""
-    bounds = binomtest(count, n).proportion_ci(method="wilson")
+    bounds = wilson(count, n)
     return f"{count}/{n} = {count / n:.2f} ({bounds.low:.2f}-{bounds.high:.2f})"
 
 

@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score
 
 from culturepark.benchmarks.refinement.survey_pairs import SurveyPair, own_word_pairs, scale_pairs
+from culturepark.benchmarks.statistics import wilson
 from culturepark.postprocess.calibration import calibrated_judge
 from culturepark.postprocess.judge import Judge
 from culturepark.postprocess.opinion import Verdict
@@ -78,7 +78,7 @@ def _survey_row(pair: SurveyPair) -> Row:
 def line(name: str, gold: Sequence[str], said: Sequence[str]) -> str:
     """One row of the table: accuracy with its Wilson interval, macro-F1, failures, and the confusion matrix."""
     right = sum(one == other for one, other in zip(gold, said, strict=True))
-    interval = binomtest(right, len(gold)).proportion_ci(method="wilson")
+    interval = wilson(right, len(gold))
     matrix = confusion_matrix(gold, said, labels=[*VERDICTS, "failed"])[:3]
     cells = (
         name,
