@@ -46,9 +46,9 @@ def lm_eval_python(folder: Path) -> Path | None:
     """A fresh venv with lm_eval; None where it cannot be installed, which is said."""
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
-    done = subprocess.run(
-        [str(python), "-m", "pip", "install", "--quiet", "lm_eval[hf]"], capture_output=True, text=True, check=False
-    )
+    # An unpinned torch would bring CUDA packages of several GB.
+    command = [str(python), "-m", "pip", "install", "--quiet", "torch==2.13.0", "lm_eval[hf]"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"SKIPPED: lm_eval cannot be installed here: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
         return None

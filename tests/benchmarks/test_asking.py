@@ -9,14 +9,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from culturepark.benchmarks.asking import Answer, Asker, Closed, Open, count, option_shares
+from culturepark.benchmarks.asking import GREEDY, Answer, Asker, Closed, Open, count, option_shares
 from culturepark.benchmarks.likelihood import LikelihoodModel, Options, apart, encode, load_local, option_logprobs
 from culturepark.benchmarks.task import Counts, Scoring
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.endpoint import Endpoint
-from culturepark.runtime.models.spec import ModelSpec
-from culturepark.runtime.request import Message, Reply
+from culturepark.runtime.models.spec import ModelSpec, parse_model
+from culturepark.runtime.request import Message, Reply, Request
 from culturepark.runtime.store import open_store
 from tests.stub_server import Body, Fault, serving
 from tests.training.tiny import tiny_base
@@ -132,6 +132,35 @@ def test_likelihoods_are_those_of_every_sequence_alone(tmp_path: Path) -> None:
             start = len(question.prompt) - 1
             alone = sum(float(logits[start + place, token]) for place, token in enumerate(option))
             assert score == pytest.approx(alone, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_questions_asked_together_get_their_own_replies_and_one_given_up_takes_none_away() -> None:
+    model = LikelihoodModel(parse_model("builtin:smollm2-135m"))
+    requests = [
+        Request(
+            messages=(Message(role="user", content=f"Is {word} a fruit?"),), purpose="p", sampling=GREEDY, labels=labels
+        )
+        for word, labels in (
+            ("an apple", ("Yes", "No")),
+            ("a stone", ("No", "Yes", "Maybe")),
+            ("a pear", ("Yes", "No")),
+        )
+    ]
+
+    async def together() -> list[Reply]:
+        asked = [asyncio.create_task(model.ask(request)) for request in requests]
+        await asyncio.sleep(0)
+        asked[0].cancel()
+        return await asyncio.gather(*asked[1:])
+
+    async def alone() -> list[Reply]:
+        return [await model.ask(request) for request in requests[1:]]
+
+    for one, other in zip(asyncio.run(together()), asyncio.run(alone()), strict=True):
+        assert one.text == other.text
+        assert one.label_logprobs == pytest.approx(other.label_logprobs, abs=1e-4)
+    assert requests[1].labels == tuple(asyncio.run(alone())[0].label_logprobs or ())
 
 
 def test_an_option_that_begins_another_gives_up_what_the_longer_one_has() -> None:
