@@ -64,7 +64,7 @@ def semhash(vectors: Vectors, job: str) -> list[set[int]]:
     """The same by semhash's index, built included."""
     from semhash import SemHash  # noqa: PLC0415
 
-    index = SemHash.from_embeddings(vectors, [str(row) for row in range(len(vectors))], model=None)  # type: ignore[arg-type]
+    index = SemHash.from_embeddings(vectors, [str(row) for row in range(len(vectors))], model=None)
     if job == "dedupe":
         merged = index.self_deduplicate(threshold=MIN_COSINE).filtered
         found: list[set[int]] = [set() for _ in vectors]

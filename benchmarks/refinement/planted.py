@@ -93,7 +93,7 @@ async def by_semhash(opinions: Sequence[Opinion], vectors: Vectors, threshold: f
     from semhash import SemHash  # noqa: PLC0415  (optional)
 
     ids = [one.id for one in opinions]
-    index = SemHash.from_embeddings(vectors, ids, model=None)  # type: ignore[arg-type]
+    index = SemHash.from_embeddings(vectors, ids, model=None)
     filtered = index.self_deduplicate(threshold=threshold).filtered
     return {one: one for one in ids} | {str(one.record): str(one.duplicate_of) for one in filtered}
 
