@@ -86,8 +86,8 @@ def compare_parts(results: Sequence[SuiteResult], settings: BenchSettings) -> tu
             columns=COLUMNS,
             rows=tuple(rows[whole]),
             plot="before_after",
-            note="over items that both answered; intervals of the difference and p draw clusters, p (Holm) is corrected over "
-            f"the {what} of a model, p (McNemar) takes items for independent",
+            note="of items that both answered; intervals of the difference and p draw clusters, p (Holm) allows for "
+            f"all {what} of a model, p (McNemar) takes items for independent",
         )
         for whole, what in ((True, "sets"), (False, "sub-categories"))
         if rows[whole]
@@ -113,8 +113,12 @@ def _row(
         for items in ([pair.before for pair in answered], [pair.after for pair in answered])
     ]
     interval = paired_interval(differences, clusters, seed=SEED) or (None, None)
-    judged = [pair for pair in answered if pair.before.right is not None and pair.after.right is not None]
-    mcnemar = mcnemar_p([bool(pair.after.right) for pair in judged], [bool(pair.before.right) for pair in judged])
+    judged = [
+        (pair.before.right, pair.after.right)
+        for pair in answered
+        if pair.before.right is not None and pair.after.right is not None
+    ]
+    mcnemar = mcnemar_p([after for _, after in judged], [before for before, _ in judged])
     units = len(set(clusters))
     return (
         model, part, measure, *sides[0][:3], *sides[1][:3],

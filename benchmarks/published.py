@@ -176,6 +176,12 @@ class Entry(NamedTuple):
         return path if source.hub is None or path.exists() else None
 
     @property
+    def where(self) -> str:
+        """Its files, as errors name them."""
+        path = self.path(self.data)
+        return str(path) if path is not None or self.data.hub is None else self.data.hub.place
+
+    @property
     def is_here(self) -> bool:
         """Whether a set is measured with unasked: files that are there, or any that a user's registry names."""
         path = self.path(self.data)

@@ -116,7 +116,8 @@ def _load(entry: Entry, layout: Layout[T], shots: int, notes: list[str]) -> Chos
     items, left_out = _items(entry, entry.data, layout)
     if layout.classes is not None and len(classes := {layout.classes(item) for item in items}) < 2:
         raise CultureParkError(
-            f"only rows labelled {classes.pop()!r}, so nothing can be told apart; give {entry.name} a file with both"
+            f"{entry.where}: only rows labelled {classes.pop()!r}, so nothing can be told apart; give {entry.name} a "
+            "file with both labels"
         )
     for fault, count in sorted(left_out.items()):
         notes.append(f"{entry.name}: {count} rows left out ({fault})")
@@ -157,7 +158,9 @@ def _items(entry: Entry, source: Source, layout: Layout[T]) -> tuple[tuple[T, ..
             seen[item.id] = row.place
             items.append(item)
     if not items:
-        raise CultureParkError("it holds no row to measure with; give it another file, or another `split`")
+        raise CultureParkError(
+            f"{entry.where}: no row to measure with; give {entry.name} another file, or another `split`"
+        )
     return tuple(items), dict(left_out)
 
 

@@ -21,6 +21,8 @@ _STATED: Final = regex.compile(
     regex.VERBOSE | regex.IGNORECASE,
 )
 _BOXED: Final = regex.compile(r"\\boxed\{([^{}]*)\}")
+_ENDLESS: Final = regex.compile(rf"(?:\d[,٬'’{_SPACE}]?){{40}}")
+"""What a model writes that cannot stop: no number, and too long to be turned into one."""
 _SENTENCE_END: Final = regex.compile(r"(?:[.!?](?=\s|$)|[。！？।])|\n")
 _ALONE: Final = regex.compile(r"^\W*(?P<number>[\p{Sc}\d.,٫٬/\-−'’\s]+)(?P<unit>%|\p{L}+\.?)?\W*$")
 _UNSURE: Final = regex.compile(r"^\W*(?:not|isn't|neither|unknown|either)\b", regex.IGNORECASE)
@@ -54,6 +56,8 @@ def read_number(text: str) -> Fraction | None:
     (Fraction(2469, 2), Fraction(7, 1), None)
     """
     side = text.rpartition("=")[2].translate(str.maketrans("", "", "*_`"))
+    if _ENDLESS.search(side):
+        return None
     numbers = {value for hit in _NUMBER.finditer(side) if (value := _value(hit)) is not None}
     return numbers.pop() if len(numbers) == 1 else None
 

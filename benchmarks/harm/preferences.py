@@ -246,8 +246,8 @@ def tables(preferred: Sequence[Preferred], scoring: str) -> tuple[Table, ...]:
     note = (
         "by likelihood: that of the whole sentence, a character of it for triples"
         if scoring == "likelihood"
-        else "by forced choice in both orders: an item that is decided by the place of its sentences counts one half, and "
-        "is counted under `by position`"
+        else "by forced choice in both orders: an item that the place of its sentences decides counts one half, and is "
+        "counted under `by position`"
     )
     return (
         Table(
