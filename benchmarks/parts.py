@@ -40,7 +40,10 @@ def share(values: Sequence[float], clusters: Sequence[str] | None = None) -> Sha
         low, high = wilson(round(sum(values)), n)
         return Share(mean, low, high, n)
     interval = paired_interval(values, clusters or ["values"] * n, seed=SEED)
-    return Share(mean, None, None, n) if interval is None else Share(mean, interval.low, interval.high, n)
+    # The bootstrap's stretch for few clusters knows nothing of the ends that a share has.
+    return (
+        Share(mean, None, None, n) if interval is None else Share(mean, max(interval.low, 0), min(interval.high, 1), n)
+    )
 
 
 def majority(hits: Sequence[bool]) -> bool | None:
@@ -112,7 +115,8 @@ def _row(
         share([_value(item) for item in items], clusters)
         for items in ([pair.before for pair in answered], [pair.after for pair in answered])
     ]
-    interval = paired_interval(differences, clusters, seed=SEED) or (None, None)
+    interval = paired_interval(differences, clusters, seed=SEED)
+    ends = (None, None) if interval is None else (max(interval.low, -1), min(interval.high, 1))
     judged = [
         (pair.before.right, pair.after.right)
         for pair in answered
@@ -122,7 +126,7 @@ def _row(
     units = len(set(clusters))
     return (
         model, part, measure, *sides[0][:3], *sides[1][:3],
-        float(np.mean(differences)) if differences else None, *interval, len(answered), units, p, holm_p, mcnemar,
+        float(np.mean(differences)) if differences else None, *ends, len(answered), units, p, holm_p, mcnemar,
         sum(pair.before.value is not None for pair in pairs), sum(pair.after.value is not None for pair in pairs),
         "few clusters" if units < FEW_CLUSTERS else None,
     )  # fmt: skip

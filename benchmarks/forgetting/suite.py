@@ -171,7 +171,8 @@ def _tasks_table(solved: Sequence[Solved], shots: int) -> Table:
         ),
         rows=tuple(rows),
         plot="forest",
-        note=f"up to {shots} worked examples before each question; invalid: no final answer could be read",
+        note=f"{f'up to {shots}' if shots else 'no'} worked examples before each question; invalid: no final answer "
+        "could be read",
     )  # fmt: skip
 
 
@@ -186,7 +187,8 @@ def _items(one: Solved) -> list[ItemScore]:
             value=value,
             right=None if value is None else bool(value),
             measure=measure,
-            parts=set_parts(one.name, one.problem.groups),
+            # GSM8K is one task, which the set stands for.
+            parts=set_parts(one.name, one.problem.groups if one.problem.layout == "bbh" else ()),
         )
         for measure, value in values.items()
     ]
