@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from multiprocessing.sharedctypes import Synchronized
 from random import Random
@@ -29,9 +30,9 @@ MODELS = b'{"object": "list", "data": [{"id": "stub", "object": "model", "create
 class Answering(asyncio.Protocol):
     """One keep-alive connection; requests come one after the other, as clients of chat completions send them."""
 
-    def __init__(self, delay: float, answered: "Synchronized[int]") -> None:
+    def __init__(self, delay: float, count: "Synchronized[int]") -> None:
         self._delay = delay
-        self._answered = answered
+        self._count = count
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -51,10 +52,10 @@ class Answering(asyncio.Protocol):
             body, self._buffer = self._buffer[end + 4 : end + 4 + length], self._buffer[end + 4 + length :]
             if head.startswith(b"post"):
                 asyncio.get_running_loop().call_later(self._delay, self._write, completion(body))
-                with self._answered.get_lock():
-                    self._answered.value += 1
+                with self._count.get_lock():
+                    self._count.value += 1
             else:
-                self._write(json.dumps({"answered": self._answered.value}).encode() if b"/stats" in head else MODELS)
+                self._write(json.dumps({"answered": self._count.value}).encode() if b"/stats" in head else MODELS)
 
     def _write(self, reply: bytes) -> None:
         assert self._transport is not None
@@ -86,11 +87,11 @@ def completion(body: bytes) -> bytes:
     return json.dumps(reply).encode()
 
 
-def work(listening: socket.socket, delay: float, answered: "Synchronized[int]") -> None:
+def work(listening: socket.socket, delay: float, count: "Synchronized[int]") -> None:
     """Serve for ever, in a process of its own."""
 
     async def serve() -> None:
-        server = await asyncio.get_running_loop().create_server(lambda: Answering(delay, answered), sock=listening)
+        server = await asyncio.get_running_loop().create_server(lambda: Answering(delay, count), sock=listening)
         await server.serve_forever()
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -111,6 +112,12 @@ def answering(delay: float, *, workers: int = 2) -> Iterator[str]:
             server.stdin.close()
 
 
+def answered(url: str) -> int:
+    """Completions sent so far."""
+    with urllib.request.urlopen(f"{url}/stats") as reply:
+        return int(json.load(reply)["answered"])
+
+
 def main() -> None:
     """Listen, say where, and serve until stdin ends."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -119,8 +126,8 @@ def main() -> None:
     given = parser.parse_args()
     listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
     fork = multiprocessing.get_context("fork")
-    answered = fork.Value("q", 0)
-    serving = (listening, given.delay, answered)
+    count = fork.Value("q", 0)
+    serving = (listening, given.delay, count)
     workers = [fork.Process(target=work, args=serving, daemon=True) for _ in range(given.workers)]
     for worker in workers:
         worker.start()

@@ -1,6 +1,6 @@
 """sdialog: two agents with `dialog_with`, which is synchronous, so a thread a talk in flight."""
 
-import os
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from sdialog.agents import Agent
 if TYPE_CHECKING:
     from culturepark.benchmarks.speed.peers.measure import Job
 
-os.environ["TQDM_DISABLE"] = "1"
+logging.disable(logging.INFO)  # a line for every request
 
 
 def hold(job: "Job") -> int:
