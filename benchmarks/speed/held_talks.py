@@ -1,9 +1,9 @@
 """Talks of 14 turns, ours beside other libraries, in one run: `python -m benchmarks.speed.held_talks`.
 
-Each library holds the same number of talks in its own natural way (`benchmarks/speed/peers/`), in an environment of its own
-that this command makes, against one model server; ours with store and ledger on, the others with what they do by default.
-The bare loop is the limit. Rounds go through all of them in turn, so that a busy minute hits all alike; medians and the
-quartiles of the rounds are printed, and `--json` gives every number.
+Each library holds the same number of talks in its own natural way (`benchmarks/speed/peers/`), in an environment of
+its own that this command makes, against one model server; ours with store and ledger on, the others with what they do
+by default. The bare loop is the limit. Rounds go through all of them in turn, so that a busy minute hits all alike;
+medians and the quartiles of the rounds are printed, and `--json` gives every number.
 """
 
 import argparse
