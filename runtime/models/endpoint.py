@@ -76,7 +76,7 @@ class Endpoint:
             EndpointDownError: When nothing this run sends can succeed (key, address, model name).
             ModelError: When the server refused this very request or answered no reply at all.
         """
-        sent = self._body(request)
+        sent = self.body(request)
         try:
             # The client's own timeout is one of each read, so a server that drips a byte now and then never meets it.
             async with asyncio.timeout(self._timeout):
@@ -110,7 +110,8 @@ class Endpoint:
         """Close the connections."""
         await self._client.close()
 
-    def _body(self, request: Request) -> dict[str, Any]:
+    def body(self, request: Request) -> dict[str, Any]:
+        """The JSON that is sent for a request."""
         sampling = request.sampling
         body: dict[str, Any] = {
             "model": self.model,
