@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -47,6 +48,8 @@ class Tally:
     tokens_prefix: int = 0
     """Part of `tokens_in` that the endpoint read from its prefix cache."""
     cost: float | None = 0.0
+    unanswered: Counter[str] = field(default_factory=Counter)
+    """Requests that got no reply after every try, by reason."""
     started: float = field(default_factory=time.monotonic)
 
     def add(self, reply: Reply, cost: float | None) -> None:
@@ -133,7 +136,11 @@ class Ledger:
         if self._endpoint is None:
             raise NotCommittedError(request, key=key)
         started = time.monotonic()
-        reply = await self._ask(self._endpoint, request, key)
+        try:
+            reply = await self._ask(self._endpoint, request, key)
+        except ModelError as error:
+            self.tally.unanswered[str(error)] += 1
+            raise
         await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started)
         return Completed(reply, key, cached=False)
 

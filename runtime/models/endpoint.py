@@ -9,10 +9,11 @@ import asyncio
 import json
 import math
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -29,7 +30,7 @@ Dialect = Literal["openai", "compatible", "llama.cpp"]
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 TOP_LABELS = 20
-BROKE = "the connection broke"
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
 LARGEST_REPLY = 8 * 2**20
 """Bytes of a reply with everything around it; no reply of a few hundred tokens comes near."""
 
@@ -84,11 +85,14 @@ class Endpoint:
         except openai.APIStatusError as error:
             raise self._status_error(error, sent) from None
         except openai.APIConnectionError as error:
-            if (refused := _refused(error)) is not None:
+            refused = _cause(error, aiohttp.ClientConnectorError)
+            if refused is not None:
                 raise RetryableError(
                     f"{self._where}: no connection ({refused.os_error.strerror})", reached=False
                 ) from None
-            raise self._lost("no reply in time" if isinstance(error, openai.APITimeoutError) else BROKE) from None
+            broken = _cause(error, aiohttp.ClientOSError) or _cause(error, aiohttp.ServerDisconnectedError)
+            late = isinstance(error, openai.APITimeoutError) and broken is None
+            raise self._lost("no reply in time" if late else "the connection broke") from None
         except TimeoutError:
             raise self._lost("no reply in time") from None
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, openai.APIResponseValidationError):
@@ -246,9 +250,9 @@ def _finish_reason(choice: Mapping[str, Any]) -> str:
 
 
 def _text(choice: Mapping[str, Any]) -> str:
-    """The words of a reply. NUL, which no person writes and no database holds as text, shows as a missing character."""
+    """The words of a reply. NUL and halves of surrogate pairs, which no database holds as text, show as missing."""
     text = choice["message"].get("content") or ""
-    return text.replace("\0", "\ufffd") if isinstance(text, str) else text
+    return NO_TEXT.sub("\ufffd", text) if isinstance(text, str) else text
 
 
 def _label_logprobs(choice: Mapping[str, Any], labels: tuple[str, ...]) -> dict[str, float] | None:
@@ -272,10 +276,13 @@ def _label_logprobs(choice: Mapping[str, Any], labels: tuple[str, ...]) -> dict[
     return {label: found.get(label, lowest) for label in labels}
 
 
-def _refused(error: BaseException | None) -> aiohttp.ClientConnectorError | None:
-    """The failed connect below an error; the openai package calls a refused connection a timeout."""
+E = TypeVar("E", bound=BaseException)
+
+
+def _cause(error: BaseException | None, kind: type[E]) -> E | None:
+    """The error of a kind below another; the openai package calls refused and broken connections timeouts."""
     while error is not None:
-        if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error, kind):
             return error
         error = error.__cause__ or error.__context__
     return None

@@ -66,6 +66,8 @@ class Result(Record):
     """Turns that the checks still object to after a second draw."""
     requests_sent: int
     requests_cached: int
+    unanswered: dict[str, int]
+    """Requests that got no reply after every try, by reason; the same command asks them again."""
     tokens_in: int
     tokens_out: int
     tokens_cached: int
@@ -460,6 +462,7 @@ def _result(
         flagged=sum(bool(turn.flags) for turn in turns),
         requests_sent=tally.sent,
         requests_cached=tally.cached,
+        unanswered=dict(sorted(tally.unanswered.items())),
         tokens_in=tally.tokens_in,
         tokens_out=tally.tokens_out,
         tokens_cached=tally.tokens_prefix,
