@@ -2,9 +2,9 @@
 
     python -m benchmarks.speed.builtin_model [--model smollm2-135m] [--talks 8] [--rounds 3]
 
-Tokens a second of `simulate` (store, ledger, turn checks, AutoGen and all) divided by those of a bare loop that sends the
-requests the simulation made, as many talks at once, to a fresh server; rounds of the two in turn. What the prefix cache
-spares is printed too: contexts only grow at their end, so all but a turn's news should be there already.
+Tokens a second of `simulate` (store, ledger, turn checks, AutoGen and all) divided by those of a bare loop that sends
+the requests the simulation made, as many talks at once, to a fresh server; rounds of the two in turn. What the prefix
+cache spares is printed too: contexts only grow at their end, so all but a turn's news should be there already.
 """
 
 import argparse
@@ -84,6 +84,7 @@ def _requests(store: Store) -> list[list[Request]]:
     for talk in load_transcripts(store):
         asked: list[Request] = []
         for turn in talk.turns:
+            assert turn.request is not None
             kept = committed(store, turn.request)
             assert kept is not None
             draws = [other_draw(store, kept, draw) for draw in range(turn.draws)]
