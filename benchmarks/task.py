@@ -54,6 +54,10 @@ class Task(Record):
             )
         return words[served]
 
+    def worded_in(self, variant: str, language: str) -> str:
+        """The language itself where a variant is worded in it, else English."""
+        return language if serving(language, self.prompts[variant]) is not None else ENGLISH
+
 
 def load_task(package: str) -> Task:
     """Read the `task.yaml` that lies in a suite's package.

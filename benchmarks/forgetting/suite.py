@@ -98,7 +98,8 @@ def _kind(problem: Problem) -> str:
 def _messages(task: Task, one: ChosenSet[Problem], problem: Problem) -> tuple[Message, ...]:
     """The worked examples of the problem's task, each as a turn of its own, and the problem."""
     variant = {"reasoned": "reason", "short": "write", "closed": "choose_letter" if problem.meanings else "choose_word"}
-    words = task.prompt(variant[_kind(problem)], one.data.language)
+    named = variant[_kind(problem)]
+    words = task.prompt(named, task.worded_in(named, one.data.language))
     messages: list[Message] = []
     for example in one.examples:
         if example.task == problem.task:

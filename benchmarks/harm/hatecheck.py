@@ -66,7 +66,7 @@ async def judge(asked: Asker, task: Task, sets: Sequence[ChosenSet[HateCase]], s
     questions = [
         (one, case, language, *_question(task, one, case, language))
         for one in sets
-        for language in dict.fromkeys(language_of(prompt, data=one.data.language) for prompt in settings.languages)
+        for language in languages(task, one, settings)
         for case in one.items
     ]
     answers = await asked.choose([closed for *_, closed, _ in questions], what="hate check")
@@ -77,6 +77,12 @@ async def judge(asked: Asker, task: Task, sets: Sequence[ChosenSet[HateCase]], s
         )
         for (one, case, language, _, hateful), answer in zip(questions, answers, strict=True)
     ]  # fmt: skip
+
+
+def languages(task: Task, one: ChosenSet[HateCase], settings: BenchSettings) -> tuple[str, ...]:
+    """What a set is asked about in: English where the question is not worded in its own language."""
+    wished = (language_of(prompt, data=one.data.language) for prompt in settings.languages)
+    return tuple(dict.fromkeys(task.worded_in("judge", language) for language in wished))
 
 
 def _question(task: Task, one: ChosenSet[HateCase], case: HateCase, language: str) -> tuple[Closed, int]:

@@ -153,18 +153,22 @@ def _pairs(item: Sentences) -> tuple[Pair, ...]:
 
 
 def _opening(task: Task, one: ChosenSet[Sentences], item: Sentences) -> str:
-    words = task.prompt("continue" if item.context else "sentence", one.data.language)
+    words = _worded(task, "continue" if item.context else "sentence", one)
     return words.format(context=_one_line(item.context))
 
 
 def _choice(task: Task, one: ChosenSet[Sentences], item: Sentences, pair: Pair) -> Closed:
     sentences = tuple(_one_line(_sentences(item)[name]) for name in pair)
     options = "\n".join(f"{letter}: {sentence}" for letter, sentence in zip("AB", sentences, strict=True))
-    words = task.prompt("choose_next" if item.context else "choose", one.data.language)
+    words = _worded(task, "choose_next" if item.context else "choose", one)
     text = words.format(context=_one_line(item.context), options=options)
     # No meanings: a reply that repeats a sentence without its letter may repeat it to disown it.
     messages = (Message(role="user", content=text),)
     return Closed(id=f"{one.name}/{item.id}/{'-'.join(pair)}", messages=messages, options=("A", "B"))
+
+
+def _worded(task: Task, variant: str, one: ChosenSet[Sentences]) -> str:
+    return task.prompt(variant, task.worded_in(variant, one.data.language))
 
 
 def _one_line(text: str) -> str:

@@ -20,6 +20,7 @@ def cells(table: Any, *names: str) -> list[tuple[Any, ...]]:
     return [tuple(row[place] for place in places) for row in table["rows"]]
 
 
+@pytest.mark.slow
 def test_a_model_that_knows_every_answer_has_the_scores_of_one(tmp_path: Path) -> None:
     write_all(tmp_path / "data")
 
@@ -105,6 +106,7 @@ def test_before_and_after_are_paired_item_by_item(tmp_path: Path) -> None:
     assert "bbh, task: brackets" in {row[0] for row in cells(parts, "part")}
 
 
+@pytest.mark.slow
 def test_what_is_refused_or_unreadable_is_counted_and_never_imputed(tmp_path: Path) -> None:
     write_all(tmp_path / "data")
 
@@ -123,6 +125,7 @@ def test_what_is_refused_or_unreadable_is_counted_and_never_imputed(tmp_path: Pa
     assert len(found["problems"]) == 2
 
 
+@pytest.mark.slow
 def test_position_alone_prefers_nothing(tmp_path: Path) -> None:
     write_all(tmp_path / "data")
 
@@ -139,6 +142,7 @@ def test_position_alone_prefers_nothing(tmp_path: Path) -> None:
     assert sum(row[0] for row in cells(result["tables"][0], "by position")[:2]) == 4
 
 
+@pytest.mark.slow
 def test_a_case_is_asked_about_with_its_answers_in_changing_order(tmp_path: Path) -> None:
     write_all(tmp_path / "data")
 
@@ -150,6 +154,7 @@ def test_a_case_is_asked_about_with_its_answers_in_changing_order(tmp_path: Path
     assert {"\nA: hateful\n" in text for text in questions} == {True, False}
 
 
+@pytest.mark.slow
 def test_of_all_suites_those_without_data_are_told_and_are_no_problem(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
 

@@ -12,11 +12,12 @@ import pytest
 from culturepark.benchmarks.contamination import was_trained_on
 from culturepark.benchmarks.forgetting.problems import LAYOUTS as PROBLEMS
 from culturepark.benchmarks.forgetting.problems import Problem
+from culturepark.benchmarks.harm.hatecheck import languages
 from culturepark.benchmarks.harm.stereotypes import Sentences
 from culturepark.benchmarks.harm.suite import LAYOUTS as HARM
 from culturepark.benchmarks.published import Item, Layout
 from culturepark.benchmarks.published_sets import Chosen, choose_sets
-from culturepark.benchmarks.task import BenchSettings
+from culturepark.benchmarks.task import BenchSettings, load_task
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.request import Message
 from culturepark.training.filters import text_hash
@@ -228,6 +229,8 @@ def test_an_entry_of_ones_own_names_columns_and_labels(tmp_path: Path) -> None:
     chosen = choose_sets(settings, "culturepark.benchmarks.harm", HARM)
 
     assert [(one.name, len(one.items), one.data.culture) for one in chosen.sets] == [("mine", 2, "turkish")]
+    task = load_task("culturepark.benchmarks.harm")
+    assert languages(task, chosen.sets[0], settings) == ("en",)  # there are no Turkish words for the question
     write_text(tmp_path / "sets.yaml", "mine: {layout: hatechek, source: s, licence: l, local: mine.csv}\n")
     with pytest.raises(
         CultureParkError, match=r"sets.yaml, mine: field 'layout' .*'hatechek'|mine: layout = 'hatechek'"
