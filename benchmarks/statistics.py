@@ -104,10 +104,12 @@ def crossed_interval(
     return _stretched(float(values_.mean()), means, levels)
 
 
-def wilson(count: int, n: int) -> Interval:
-    """95 % Wilson score interval of a share of one or more."""
-    found = stats.binomtest(count, n).proportion_ci(method="wilson")
-    return Interval(float(found.low), float(found.high))
+def wilson(count: float, n: int) -> Interval:
+    """95 % Wilson score interval of a share of one or more; `count` need not be whole (shared wins)."""
+    from statsmodels.stats.proportion import proportion_confint  # noqa: PLC0415  (slow to import)
+
+    low, high = proportion_confint(count, n, method="wilson")
+    return Interval(float(low), float(high))
 
 
 def mcnemar_p(one: Sequence[bool], other: Sequence[bool]) -> float | None:

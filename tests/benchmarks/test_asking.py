@@ -95,12 +95,13 @@ def test_an_open_answer_is_kept_as_it_is(tmp_path: Path, text: str, kind: str) -
     ("options", "logprobs", "exact", "expected"),
     [
         (("A", "B"), (math.log(0.6), math.log(0.2)), False, (0.8, (0.75, 0.25))),
-        (("1", "10"), (math.log(0.5), math.log(0.5)), False, (1.0, None)),
+        (("1", "10"), (math.log(0.5),), False, (0.5, None)),
         (("1", "10"), (math.log(0.25), math.log(0.25)), True, (0.5, (0.5, 0.5))),
         (("A", "B"), (math.log(0.001), math.log(0.001)), False, (0.002, None)),
+        (("A", "B"), (math.log(0.001), math.log(0.001)), True, (0.002, (0.5, 0.5))),
         (("A", "B"), None, False, (None, None)),
     ],
-    ids=["first-tokens", "begin-alike", "whole-options", "unlikely", "none"],
+    ids=["first-tokens", "not-told-apart", "whole-options", "unlikely", "unlikely-but-held-to", "none"],
 )
 def test_shares_are_given_only_where_they_mean_something(
     options: tuple[str, ...],
@@ -108,7 +109,7 @@ def test_shares_are_given_only_where_they_mean_something(
     exact: bool,
     expected: tuple[float | None, tuple[float, ...] | None],
 ) -> None:
-    labels = None if logprobs is None else dict(zip(options, logprobs, strict=True))
+    labels = None if logprobs is None else dict(zip(options, logprobs, strict=False))
     reply = Reply(text="A", finish_reason="stop", tokens_in=1, tokens_out=1, model="m", label_logprobs=labels)
 
     mass, shares = option_shares(reply, options, exact=exact)
