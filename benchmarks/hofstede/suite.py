@@ -177,9 +177,11 @@ async def _means(
         without = {(way.culture, way.item) for way, answer in weighed if answer.shares is None}
         lacking = [way for way in asked if (way.culture, way.item) in without]
         weighed = [(way, answer) for way, answer in weighed if (way.culture, way.item) not in without]
-    drawn = _drawn(lacking)
-    answers = await asker.choose([way.closed for way in drawn], what=f"{what}, samples", sampling=DRAWN)
-    sampled = list(zip(drawn, answers, strict=True))
+    sampled: list[tuple[Way, Answer]] = []
+    if lacking:
+        drawn = _drawn(lacking)
+        answers = await asker.choose([way.closed for way in drawn], what=f"{what}, samples", sampling=DRAWN)
+        sampled = list(zip(drawn, answers, strict=True))
     means = _averaged(weighed, shares=True)
     for culture, items in _averaged(sampled, shares=False).items():
         means[culture] = {**means.get(culture, {}), **items}
