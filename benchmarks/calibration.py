@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from culturepark.benchmarks.opinions.scoring import diagonal_wins
+from culturepark.benchmarks.diagonal import diagonal
 from culturepark.benchmarks.statistics import paired_interval, sign_flip_p
 from culturepark.runtime.console import print_table
 
@@ -59,9 +59,9 @@ def null_wins(*, studies: int, seed: int, cultures: int = 8) -> float:
     shares = []
     for _ in range(studies):
         near = {(one, other): float(rng.normal()) for one in names for other in names}
-        wins = diagonal_wins(near, homes)
-        assert wins is not None
-        shares.append(wins[0] / cultures)
+        seen = diagonal(near, homes)
+        assert seen is not None
+        shares.append(seen.wins / cultures)
     return float(np.mean(shares))
 
 

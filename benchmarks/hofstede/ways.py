@@ -53,7 +53,8 @@ def ways(
     """Every way to ask a culture the items of some dimensions.
 
     `paper`: one. `sound`: all cyclic shifts, forward and reversed, of three wordings to two personas: sixty. `brief`:
-    the five shifts of one direction, by turns of wording and persona, so that every answer stands once in every place.
+    the five shifts of one direction, so that every answer stands once in every place; wordings change from shift to
+    shift, directions and personas from item to item.
     """
     country = countries_in(language).get(culture.country, culture.country_name)
     systems = {name: task.prompt(name, language).format(country=country) for name in PERSONAS}
@@ -79,10 +80,9 @@ def _manners(kind: Kind, item: int) -> list[tuple[str, str, tuple[int, ...]]]:
     if kind == "paper":
         return [(PERSONAS[0], WORDINGS[0], FORWARD)]
     if kind == "brief":
-        start = FORWARD if item % 2 else FORWARD[::-1]
+        start, persona = FORWARD if item % 2 else FORWARD[::-1], PERSONAS[item // 2 % 2]
         return [
-            (PERSONAS[shift % len(PERSONAS)], WORDINGS[shift % len(WORDINGS)], start[shift:] + start[:shift])
-            for shift in range(len(FORWARD))
+            (persona, WORDINGS[shift % len(WORDINGS)], start[shift:] + start[:shift]) for shift in range(len(FORWARD))
         ]
     orders = [start[shift:] + start[:shift] for start in (FORWARD, FORWARD[::-1]) for shift in range(len(FORWARD))]
     return [(persona, wording, order) for persona in PERSONAS for wording in WORDINGS for order in orders]

@@ -1,8 +1,6 @@
 """Scores of a model's opinions: every cell beside its ceiling and its baselines, and what all cells say together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import permutations
-from math import factorial
 from typing import Final, Literal
 
 import numpy as np
@@ -160,34 +158,6 @@ def matrix(
             if near:
                 found[culture, home] = float(np.mean(near))
     return found
-
-
-def diagonal_wins(near: Mapping[tuple[str, str], float], homes: Mapping[str, str]) -> tuple[float, int, float] | None:
-    """In how many countries its own culture comes nearest; of how many; and the permutation p value.
-
-    A tie of k cultures counts 1/k, so that cultures that all answer alike win 1 of them all. The p value is the share
-    of all pairings of cultures with countries that win as many or more: exact up to eight cultures.
-
-    Returns:
-        None with fewer than two cultures that can be compared.
-    """
-    kept = [culture for culture in homes if (culture, homes[culture]) in near]
-    if len(kept) < 2:
-        return None
-    table = np.array([[near[culture, homes[home]] for home in kept] for culture in kept])
-    best = table >= table.max(axis=0) - 1e-9
-    credit = best / best.sum(axis=0)
-    size = len(kept)
-    wins = float(np.trace(credit))
-    columns = np.arange(size)
-    if factorial(size) <= 50_000:
-        orders = np.array(list(permutations(range(size))))
-        p = float(np.mean(credit[orders, columns].sum(axis=1) >= wins - 1e-9))
-    else:
-        rng = np.random.default_rng(0)
-        orders = np.array([rng.permutation(size) for _ in range(9999)])
-        p = float((1 + np.sum(credit[orders, columns].sum(axis=1) >= wins - 1e-9)) / 10_000)
-    return wins, size, p
 
 
 def _array(found: Distribution) -> Floats:

@@ -5,9 +5,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from culturepark.benchmarks.diagonal import diagonal
 from culturepark.benchmarks.estimates import SHARE, estimate
 from culturepark.benchmarks.opinions.measuring import CellKey, Flips, Measured
-from culturepark.benchmarks.opinions.scoring import Cell, diagonal_wins, ratio, skill
+from culturepark.benchmarks.opinions.scoring import Cell, ratio, skill
 from culturepark.benchmarks.statistics import paired_interval, wilson
 from culturepark.benchmarks.task import Cell as Shown
 from culturepark.benchmarks.task import Counts, Score, Table
@@ -49,13 +50,13 @@ def scores(
     found: list[Score] = []
     for novelty in dict.fromkeys(cell.novelty for cell in cells):
         found += _skills([cell for cell in cells if cell.novelty == novelty], f"{name}, {novelty}")
-    if (wins := diagonal_wins(near, homes)) is not None:
-        low, high = wilson(wins[0], wins[1])
-        note = f"of {wins[1]} countries; chance is {1 / wins[1]:.3g}; exact permutation p = {wins[2]:.3g}"
+    if (seen := diagonal(near, homes)) is not None:
+        low, high = wilson(seen.wins, seen.size)
+        note = f"of {seen.size} countries; chance is {1 / seen.size:.3g}; exact permutation p = {seen.wins_p:.3g}"
         found.append(
             Score(
-                name=f"diagonal wins ({name})", value=wins[0] / wins[1], low=low, high=high, n=wins[1],
-                clusters=wins[1], note=note,
+                name=f"diagonal wins ({name})", value=seen.wins / seen.size, low=low, high=high, n=seen.size,
+                clusters=seen.size, note=note,
             )
         )  # fmt: skip
     if spread := [cell for cell in cells if cell.variance is not None and cell.variance_people]:
