@@ -23,9 +23,7 @@ def bench(
     base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
     run: Annotated[Path | None, typer.Option("--run", help="Run folder, new or not; runs/bench by default.")] = None,
     study: Annotated[Path | None, typer.Option(help="Study file with a section `bench:`.")] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Most items of a suite, for a trial.")
-    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most items of a suite, for a trial.")] = None,
     culture: Annotated[str | None, typer.Option("--culture", help="Comma-separated ids; all by default.")] = None,
     sets: Annotated[str | None, typer.Option("--set", help="Comma-separated data sets of the suite.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of data that is not shipped.")] = None,
