@@ -73,8 +73,8 @@ def crossed_interval(
     """95 % bootstrap interval of a mean over two crossed sources of chance, such as generation and training seeds.
 
     Levels of both factors are drawn with replacement, and a value counts as often as its two levels came up together
-    (the pigeonhole bootstrap). The stretch is that of the factor with fewer levels, which is careful: in simulations with
-    two to five levels each the interval covers the true mean in 97 to 100 of 100 cases. A stretch for the levels of both
+    (the pigeonhole bootstrap). The stretch is that of the factor with fewer levels, which is careful: with two to five
+    levels each the interval covers the true mean in 97 to 100 of 100 simulated cases. A stretch for the levels of both
     together would cover it in fewer than 90 where one factor alone matters.
 
     Args:
