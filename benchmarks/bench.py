@@ -11,6 +11,7 @@ from culturepark.benchmarks.results import load_results, save_result
 from culturepark.benchmarks.suites import SUITES, Suite, chosen_suites
 from culturepark.benchmarks.task import BenchSettings, Scoring, SuiteResult, Table
 from culturepark.runtime.budget import Budget
+from culturepark.runtime.console import note, silent
 from culturepark.runtime.errors import BudgetSpentError, CultureParkError, EndpointDownError
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
 from culturepark.runtime.models.opening import check_address, open_model
@@ -64,7 +65,7 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
         budget = Budget(study.budget, spent=spent_before(store))
 
         def make_ledger(model: Model) -> Ledger:
-            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally)
+            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally, tell=note if show else silent)
 
         with show_progress(tally) if show else nullcontext(Silent()) as progress:
             for place, (name, spec) in enumerate(zip(names, specs, strict=True)):
@@ -168,7 +169,9 @@ async def _open_asker(
                     ledgers[way] = make_ledger(likelihood)
                 else:
                     address = study.base_url if spec.kind == "openai" else None
-                    opened = await stack.enter_async_context(open_model(spec, base_url=address))
+                    opened = await stack.enter_async_context(
+                        open_model(spec, base_url=address, timeout=study.limits.timeout)
+                    )
                     ledgers[way] = make_ledger(opened.endpoint)
             return ledgers[way]
 
