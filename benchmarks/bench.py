@@ -24,6 +24,9 @@ from culturepark.runtime.store import Store, only_writer, open_store
 from culturepark.training.saved import ROWS, TRAINING, VALIDATION
 
 MakeLedger = Callable[[Model], Ledger]
+LANES = 4
+"""Questions in flight to a server of our own: fewer than its slots, so that each finds the slot that has read its
+beginning."""
 
 
 class Bench(Record):
@@ -193,6 +196,7 @@ async def _open_asker(
             model=name,
             identity=likelihood.identity if likelihood is not None else spec.identity,
             seed=study.seed,
-            concurrency=study.bench.concurrency,
+            concurrency=study.bench.concurrency if spec.kind == "openai" else min(study.bench.concurrency, LANES),
+            held=spec.kind != "openai",
             progress=progress,
         )

@@ -23,7 +23,7 @@ def bench(
     base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
     run: Annotated[Path | None, typer.Option("--run", help="Run folder, new or not; runs/bench by default.")] = None,
     study: Annotated[Path | None, typer.Option(help="Study file with a section `bench:`.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most items of a suite.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most items of a suite, for a trial.")] = None,
     shots: Annotated[int | None, typer.Option(min=0, help="Worked examples before a question of forgetting.")] = None,
     culture: Annotated[str | None, typer.Option("--culture", help="Comma-separated ids; all by default.")] = None,
     sets: Annotated[str | None, typer.Option("--set", help="Comma-separated data sets of the suite.")] = None,
@@ -99,6 +99,8 @@ def _show_result(result: "SuiteResult") -> None:
         f"{result.suite} (version {result.version}), {result.model}: {counts.asked} asked, {counts.answered} answered, "
         f"{counts.refused} refused, {counts.invalid} invalid, {counts.failed} failed"
     )
+    if result.trial:
+        say(result.trial)
     print_table(
         ("score", "value", "low", "high", "n", "clusters", "note"),
         [

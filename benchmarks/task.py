@@ -190,3 +190,10 @@ class SuiteResult(Record):
     problems: tuple[str, ...] = ()
     """Parts that could not be measured, each in one line; the command ends with exit code 1."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def trial(self) -> str | None:
+        """Says of a limited run that it is one; None of a whole one."""
+        if self.settings.limit is None:
+            return None
+        return f"limited to {self.settings.limit} items: a trial of {self.counts.asked} replies, not a measurement"

@@ -63,7 +63,8 @@ class Reply(Record):
     label_logprobs: dict[str, float] | None = None
     """For a request with labels: natural log of the probability of each label's first token, over the whole
     vocabulary. For a label outside the endpoint's list of likely tokens it is the lowest on that list: an upper
-    bound. None where the endpoint gives no log-probabilities."""
+    bound. A label that its first token does not tell from another is left out; the only label of a request has the
+    log-probability of all its tokens. None where the endpoint gives no log-probabilities."""
 
 
 class Model(Protocol):

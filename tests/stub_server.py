@@ -31,6 +31,8 @@ from tests.judging import LABELS, asked_pair, implies
 
 Body = Mapping[str, Any]
 Answer = Callable[[Body], str | Awaitable[str]]
+Shares = Callable[[Body], Mapping[str, float]]
+"""Probability of each likely first token of a reply."""
 
 FaultKind = Literal[
     "status",  # an error body, with `status` and `retry_after`
@@ -135,6 +137,7 @@ class StubServer:
         self,
         *,
         answer: Answer | None = None,
+        shares: Shares | None = None,
         delay: float = 0.0,
         faults: Sequence[Fault] = (),
         seed: int = 0,
@@ -144,8 +147,12 @@ class StubServer:
         keep_bodies: bool = True,
         port: int = 0,
     ) -> None:
-        """`delay` is seconds a reply; with `key`, other keys get 401; without `logprobs`, asking for them gets 400."""
-        self.answer: Answer = answer or persona_answer
+        """`delay` is seconds a reply; with `key`, other keys get 401; without `logprobs`, asking for them gets 400.
+
+        With `shares` the log-probabilities are those it gives, and without `answer` the likeliest token is the reply.
+        """
+        self.answer: Answer = answer or (persona_answer if shares is None else likeliest(shares))
+        self.shares = shares
         self.delay = delay
         self.faults = tuple(faults)
         self.seed = seed
@@ -295,7 +302,7 @@ class StubServer:
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": content, "refusal": None},
-            "logprobs": logprobs(body, content or "") if body.get("logprobs") else None,
+            "logprobs": self._logprobs(body, content or "") if body.get("logprobs") else None,
             "finish_reason": finish,
         }
         return {
@@ -312,6 +319,13 @@ class StubServer:
                 "prompt_tokens_details": {"cached_tokens": cached},
             },
         }
+
+    def _logprobs(self, body: Body, text: str) -> dict[str, Any]:
+        if self.shares is None:
+            return logprobs(body, text)
+        shares = sorted(self.shares(body).items(), key=lambda share: -share[1])
+        top = [_logprob(token, max(share, 1e-12)) for token, share in shares[: body.get("top_logprobs") or 0]]
+        return {"content": [{**top[0], "top_logprobs": top}], "refusal": None}
 
     def _prompt_tokens(self, messages: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
         """Tokens of the prompt, and how many of them lie in messages that began an earlier request, too."""
@@ -525,6 +539,16 @@ def logprobs(body: Body, text: str) -> dict[str, Any]:
         top = [_logprob(word, share) for word, share in shares[: body.get("top_logprobs") or 0]]
         content.append(_logprob(piece, own) | {"top_logprobs": top})
     return {"content": content, "refusal": None}
+
+
+def likeliest(shares: Shares) -> Answer:
+    """Answer with the likeliest first token."""
+
+    def answer(body: Body) -> str:
+        found = shares(body)
+        return max(found, key=found.__getitem__)
+
+    return answer
 
 
 def label_shares(word: str, labels: Sequence[str]) -> list[tuple[str, float]]:

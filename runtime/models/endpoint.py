@@ -11,7 +11,7 @@ import math
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -30,6 +30,10 @@ Dialect = Literal["openai", "compatible", "llama.cpp"]
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 TOP_LABELS = 20
+TOP_OPTIONS = 200
+"""Likely tokens that our own server lists for a scale: its rarer answers are seldom among the first 20."""
+VERDICTS = 3
+"""Labels of a judge, whose offsets are fitted to `TOP_LABELS`."""
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 LARGEST_REPLY = 8 * 2**20
 """Bytes of a reply with everything around it; no reply of a few hundred tokens comes near."""
@@ -133,7 +137,8 @@ class Endpoint:
                 "json_schema": {"name": request.purpose, "schema": request.json_schema, "strict": True},
             }
         if request.labels and self._gives_logprobs:
-            body |= {"logprobs": True, "top_logprobs": TOP_LABELS}
+            many = self.dialect == "llama.cpp" and len(request.labels) > VERDICTS
+            body |= {"logprobs": True, "top_logprobs": TOP_OPTIONS if many else TOP_LABELS}
         if self.dialect == "llama.cpp":
             body["cache_prompt"] = True
             if request.labels:
@@ -258,22 +263,42 @@ def _text(choice: Mapping[str, Any]) -> str:
 def _label_logprobs(choice: Mapping[str, Any], labels: tuple[str, ...]) -> dict[str, float] | None:
     """Log-probability of each label's first token: the likeliest token that begins the label, or is all of it.
 
+    A token that begins several labels (`1` of `1` and `10`) belongs to the one that it is all of; a label that is left
+    without a token of its own is left out. A label that is asked for alone has its whole log-probability.
+
     None where no label is among the likely tokens: such a reply is prose, whatever the lowest of them is worth.
     """
     content = (choice.get("logprobs") or {}).get("content") or []
     if not labels or not content:
         return None
+    if len(labels) == 1:
+        return _whole_logprob(content, labels[0])
     top = content[0].get("top_logprobs") or []
     found: dict[str, float] = {}
+    unsettled: set[str] = set()
     for token in top:
         word = token["token"].strip().casefold()
-        for label in labels:
-            if word and label.casefold().startswith(word):
+        begun = [label for label in labels if word and label.casefold().startswith(word)]
+        for label in begun:
+            if len(begun) == 1 or word == label.casefold():
                 found[label] = max(token["logprob"], found.get(label, -math.inf))
+            else:
+                unsettled.add(label)
     if not found:
         return None
     lowest = min(token["logprob"] for token in top)
-    return {label: found.get(label, lowest) for label in labels}
+    return {label: found.get(label, lowest) for label in labels if label in found or label not in unsettled}
+
+
+def _whole_logprob(content: Sequence[Mapping[str, Any]], label: str) -> dict[str, float] | None:
+    """Log-probability of all tokens of a label; None where the reply does not begin with it."""
+    said, total = "", 0.0
+    for token in content:
+        said += token["token"]
+        total += token["logprob"]
+        if said.strip() == label:
+            return {label: total}
+    return None
 
 
 E = TypeVar("E", bound=BaseException)
