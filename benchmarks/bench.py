@@ -166,7 +166,9 @@ async def _open_asker(
                     ledgers[way] = make_ledger(likelihood)
                 else:
                     address = study.base_url if spec.kind == "openai" else None
-                    opened = await stack.enter_async_context(open_model(spec, base_url=address, timeout=study.limits.timeout))
+                    opened = await stack.enter_async_context(
+                        open_model(spec, base_url=address, timeout=study.limits.timeout)
+                    )
                     ledgers[way] = make_ledger(opened.endpoint)
             return ledgers[way]
 

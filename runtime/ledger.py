@@ -22,7 +22,13 @@ from culturepark.runtime.budget import (
 )
 from culturepark.runtime.circuit import Circuit
 from culturepark.runtime.console import silent
-from culturepark.runtime.errors import CultureParkError, EndpointDownError, ModelError, NotCommittedError, RetryableError
+from culturepark.runtime.errors import (
+    CultureParkError,
+    EndpointDownError,
+    ModelError,
+    NotCommittedError,
+    RetryableError,
+)
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.pacing import LimitSettings, Pace, Pressure, backoff
 from culturepark.runtime.request import Completed, Message, Model, Reply, Request
@@ -35,6 +41,7 @@ LONG_WAIT = 10.0
 LONGEST_WAIT = 900.0
 """Seconds a server may ask us to wait; who has to wait longer is told to come back."""
 NOTHING, TRIED = Amount(0, 0, 0.0), Amount(1, 0, 0.0)
+
 
 @dataclass
 class Tally:
@@ -94,7 +101,7 @@ class Ledger:
         self._pressure = Pressure()
         self._circuit = Circuit(patience=self._limits.patience, tell=tell)
         self._tell = tell
-        self._draw = random.Random()  # noqa: S311
+        self._draw = random.Random()
         self._in_flight: dict[str, asyncio.Future[Completed]] = {}
         self._stored_messages: dict[str, None] = {}
 
@@ -155,8 +162,8 @@ class Ledger:
             except RetryableError as error:
                 if error.after is not None and error.after > LONGEST_WAIT:
                     raise EndpointDownError(
-                        f"{error} and wants to be asked again in {error.after:.0f} s; what is done is saved: run the same "
-                        "command then"
+                        f"{error} and wants to be asked again in {error.after:.0f} s; what is done is saved: "
+                        "run the same command then"
                     ) from None
                 if error.kind == "busy":
                     continue  # the pressure knows when

@@ -595,7 +595,9 @@ def _error(status: int, message: str, retry_after: str | None = None) -> web.Res
 def _retry_after(fault: Fault) -> str | None:
     if fault.retry_after is None:
         return None
-    return formatdate(math.ceil(time.time() + fault.retry_after), usegmt=True) if fault.dated else f"{fault.retry_after:g}"
+    return (
+        formatdate(math.ceil(time.time() + fault.retry_after), usegmt=True) if fault.dated else f"{fault.retry_after:g}"
+    )
 
 
 async def _drip(request: web.Request, body: bytes) -> web.StreamResponse:

@@ -1,7 +1,7 @@
-"""Talks and refinement over an endpoint that fails in every way at once: `python -m benchmarks.faults.endpoint [--talks N]`.
+"""An endpoint that fails in every way at once: `python -m benchmarks.faults.endpoint [--talks N]`.
 
 A third of the requests are struck, by seed. The run must end with every talk complete or listed with its reason,
-without a request sooner than the endpoint asked for; the same command over a healthy endpoint then completes what failed.
+without a request sooner than the endpoint asked for; the same command then completes what failed, over a healthy one.
 """
 
 import argparse
@@ -110,7 +110,15 @@ def storm(folder: Path, *, talks: int, attempts: int, seed: int) -> Stormed:
     if after != talks:
         problems.append(f"{after} of {talks} talks are complete in the end")
     return Stormed(
-        talks, first["dialogues"], failed, stats.requests, stats.faults, stats.impatient, after, seconds, tuple(problems)
+        talks,
+        first["dialogues"],
+        failed,
+        stats.requests,
+        stats.faults,
+        stats.impatient,
+        after,
+        seconds,
+        tuple(problems),
     )
 
 

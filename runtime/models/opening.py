@@ -58,7 +58,9 @@ async def open_model(
             base_url, dialect = served.base_url, "llama.cpp"
         elif base_url is not None:
             _warn_of_plain_http(base_url)
-        endpoint = Endpoint(identity=spec.identity, model=spec.name, base_url=base_url, dialect=dialect, timeout=timeout)
+        endpoint = Endpoint(
+            identity=spec.identity, model=spec.name, base_url=base_url, dialect=dialect, timeout=timeout
+        )
         stack.push_async_callback(endpoint.close)
         yield OpenModel(endpoint, served)
 

@@ -28,7 +28,7 @@ def raw_server(body: bytes) -> Iterator[str]:
     """A server that answers everything with these bytes and status 200; yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -149,7 +149,9 @@ def test_the_circuit_opens_on_an_endpoint_that_is_down_and_the_run_ends(tmp_path
     assert all(isinstance(one, EndpointDownError) for one in done)
     said = {str(one) for one in done}
     assert len(said) == 1
-    assert said.pop().startswith(f"{stub.base_url}: HTTP 503 'the stub was told to fail'; the endpoint has given nothing but faults for ")
+    assert said.pop().startswith(
+        f"{stub.base_url}: HTTP 503 'the stub was told to fail'; the endpoint has given nothing but faults for "
+    )
     assert told == [
         "URL: HTTP 503 'the stub was told to fail'; the endpoint seems to be down: it is tried now and then for 2 s"
     ]
