@@ -295,7 +295,7 @@ class StubServer:
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": content, "refusal": None},
-            "logprobs": logprobs(body, content or "") if body.get("logprobs") else None,
+            "logprobs": logprobs(body, content or "") if body.get("logprobs") and fault != "huge" else None,
             "finish_reason": finish,
         }
         return {

@@ -97,7 +97,7 @@ class Endpoint:
             raise self._lost("no reply in time") from None
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, openai.APIResponseValidationError):
             raise self._lost("the reply is not JSON") from None
-        return self._reply(body, request)
+        return self.reply(body, request)
 
     async def _bound(self, response: Any) -> None:
         """Keep a reply that never ends out of memory. Called by the client before it reads the body."""
@@ -145,7 +145,7 @@ class Endpoint:
                 body |= {"dry_multiplier": sampling.dry_multiplier, "dry_allowed_length": 4, "dry_penalty_last_n": 2048}
         return body
 
-    def _reply(self, body: object, request: Request) -> Reply:
+    def reply(self, body: object, request: Request) -> Reply:
         """Read the answer; one that does not have the API's shape is a fault of the endpoint."""
         if not isinstance(body, dict):
             raise EndpointDownError(
