@@ -35,6 +35,7 @@ from culturepark.postprocess.judge import read_label
 from culturepark.postprocess.replies import read_reply
 from culturepark.postprocess.reword import Reworded
 from culturepark.protocols.catalogue import load_protocol
+from culturepark.runtime.console import plain
 from culturepark.runtime.errors import CultureParkError, RetryableError
 from culturepark.runtime.models.endpoint import Endpoint
 from culturepark.runtime.request import Message, Request
@@ -124,9 +125,7 @@ def attempt(target: Target, data: bytes, folder: Path) -> str:
     try:
         target.read(path)
     except (CultureParkError, RetryableError) as error:
-        line = str(error)
-        if "\n" in line or not line:
-            raise AssertionError(f"not one line: {line!r}") from None
+        assert plain(str(error)).strip(), "an error without words"
         return "refused"
     return "read"
 
@@ -162,7 +161,9 @@ def changed(data: bytes, rng: random.Random) -> bytes:
 def make_targets(folder: Path) -> dict[str, Target]:
     """Every parser of outside data, by what it reads."""
     survey = load_survey("wvs7")
-    casting = Casting(load_roster(), survey, survey.question("Q27"), seats={"Ann": "english_lily", "Bo": "arabic_abdul"})
+    casting = Casting(
+        load_roster(), survey, survey.question("Q27"), seats={"Ann": "english_lily", "Bo": "arabic_abdul"}
+    )
     talk = {"turns": [{"speaker": "Ann", "text": "Family first."}, {"speaker": "Bo", "text": "I agree."}]}
     wvs = write_wvs(folder / "seed.csv", {"JOR": 3, "KOR": 2}).read_bytes()
     sheet, returned = _sheet()
@@ -184,8 +185,8 @@ def make_targets(folder: Path) -> dict[str, Target]:
             (ROOT / "protocols/scripts/interview.yaml").read_bytes(), "script.yaml", lambda path: load_protocol(str(path))
         ),
         "study YAML": Target(
-            b"name: mine\nmodel: openai:gpt-4o\nsimulate: {cultures: [arabic], talks: 3, protocol_args: {turns: 4}}\n"
-            b"vary: {cast: [cross, panel]}\nrefine: {dedupe: {min_cosine: 0.9}}\ntrain: {seeds: [1, 2]}\nbudget: {money: 20}\n"
+            b"name: mine\nmodel: openai:gpt-4o\nsimulate: {cultures: [arabic], talks: 3}\n"
+            b"vary: {protocol: [interview, debate]}\nrefine: {dedupe: {min_cosine: 0.9}}\ntrain: {seeds: [1, 2]}\nbudget: {money: 20}\n"
             b"bench: [moderation]\nlimits: {requests_per_minute: 60}\n",
             "study.yaml",
             Study.load,
@@ -277,7 +278,14 @@ def _sheet() -> tuple[Sheet, bytes]:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    filled = {"item": "i1", "kind": "opinion", "rater": "ann", "authenticity": "4", "stance": "below", "stereotype": "no"}
+    filled = {
+        "item": "i1",
+        "kind": "opinion",
+        "rater": "ann",
+        "authenticity": "4",
+        "stance": "below",
+        "stereotype": "no",
+    }
     tie = {"item": "tie:arabic", "kind": "tie", "rater": "ann", "tie": "none"}
     for cells in (tie, filled):
         writer.writerow([cells.get(column, "") for column in COLUMNS])

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,6 +30,8 @@ Dialect = Literal["openai", "compatible", "llama.cpp"]
 """How the body is spelled: the hosted API; a server that speaks it; llama.cpp with its own extra fields."""
 
 KEY_VARIABLE = "OPENAI_API_KEY"
+KEY_FILE_VARIABLE = "OPENAI_API_KEY_FILE"
+"""Names a file that holds the key and that nobody else can read."""
 TOP_LABELS = 20
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 LARGEST_REPLY = 8 * 2**20
@@ -216,19 +219,35 @@ class _Bounded(AsyncByteStream):
 
 
 def api_key(base_url: str | None) -> str:
-    """Read the key from the environment; a server on this machine may go without.
+    """Read the key from the environment, or the file it names; a server on this machine may go without.
 
     Raises:
-        CultureParkError: When there is none and the server is another machine.
+        CultureParkError: When there is none and the server is another machine, or others can read the file.
     """
     if key := os.environ.get(KEY_VARIABLE):
         return key
+    if named := os.environ.get(KEY_FILE_VARIABLE):
+        return _key_in(Path(named))
     host = urlsplit(base_url).hostname if base_url else None
     if host in {"127.0.0.1", "localhost", "::1"}:
         return "none"
     raise CultureParkError(
         f"{KEY_VARIABLE} is not set; set it to your key (or to any word, for a server that asks for none)"
     )
+
+
+def _key_in(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            key = file.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CultureParkError(f"{KEY_FILE_VARIABLE}={path}: cannot be read ({type(error).__name__})") from None
+    if mode & 0o077:
+        raise CultureParkError(f"{KEY_FILE_VARIABLE}={path}: others can read the key; run `chmod 600 {path}`")
+    if not key or any(char.isspace() for char in key):
+        raise CultureParkError(f"{KEY_FILE_VARIABLE}={path}: should hold one key and nothing else")
+    return key
 
 
 def _joined(messages: tuple[Message, ...]) -> list[dict[str, str]]:

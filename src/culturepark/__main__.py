@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+from culturepark.runtime.console import note, plain
 from culturepark.runtime.errors import CultureParkError
 
 
@@ -37,13 +38,13 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except CultureParkError as error:
-        sys.stderr.write(f"error: {error}\n")
+        note(f"error: {plain(str(error))}")  # may quote what came from outside
         sys.exit(2)
     except OSError as error:
         if error.errno not in WAYS_OUT:
             raise
         place = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"error: {place}{os.strerror(error.errno)}; {WAYS_OUT[error.errno]}\n")
+        note(f"error: {plain(place)}{os.strerror(error.errno)}; {WAYS_OUT[error.errno]}")
         sys.exit(2)
 
 
