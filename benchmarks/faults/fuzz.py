@@ -47,9 +47,12 @@ from tests.training.tiny import make_rows
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PIECES: Final = (
-    b"", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\n", b"\r", b",", b";", b"\t", b'"', b"'", b"-", b"-1", b"0", b"1e999",
-    b"NaN", b"null", b"true", b"[]", b"{}", b"{", b"}", b"[", b"]", b": ", b"&a", b"*a", b"!!python/object:os.system", b"<<: *a",
-    b"99999999999999999999999999", b"\\ud800", b"\xed\xa0\x80", "é".encode(), "漢".encode(), "\u202e".encode(), b"\x1b[31m", b"=1+1",
+    b"", b"\x00", b"\xff\xfe", b"\xef\xbb\xbf", b"\n", b"\r", b",", b";", b"\t", b'"', b"'", b"-", b"-1", b"0",
+    b"1e999",
+    b"NaN", b"null", b"true", b"[]", b"{}", b"{", b"}", b"[", b"]", b": ", b"&a", b"*a", b"<<: *a",
+    b"!!python/object:os.system",
+    b"99999999999999999999999999", b"\\ud800", b"\xed\xa0\x80", "é".encode(), "漢".encode(), "\u202e".encode(),
+    b"\x1b[31m", b"=1+1",
     b"../../etc/passwd", b"%s", b"{0}", b"{topic}", b"2024-01-01", b"1_000", b"0x1f", b"~", b"|", b">", b"? ",
 )  # fmt: skip
 """What is put into documents."""
@@ -125,8 +128,7 @@ def attempt(target: Target, data: bytes, folder: Path) -> str:
     try:
         target.read(path)
     except (CultureParkError, RetryableError) as error:
-        assert plain(str(error)).strip(), "an error without words"
-        return "refused"
+        return "refused" if plain(str(error)).strip() else "refused without a word"
     return "read"
 
 
@@ -178,15 +180,12 @@ def make_targets(folder: Path) -> dict[str, Target]:
         "transcripts": Target(
             (json.dumps(talk) + "\n" + json.dumps(talk)).encode(), "talks.jsonl", lambda path: read_talks(path, casting)
         ),
-        "culture YAML": Target(
-            (ROOT / "personas/cultures/korean.yaml").read_bytes(), "cultures/korean.yaml", lambda path: load_roster([path.parent])
-        ),
-        "protocol script": Target(
-            (ROOT / "protocols/scripts/interview.yaml").read_bytes(), "script.yaml", lambda path: load_protocol(str(path))
-        ),
+        "culture YAML": Target(korean, "cultures/korean.yaml", lambda path: load_roster([path.parent])),
+        "protocol script": Target(script, "script.yaml", lambda path: load_protocol(str(path))),
         "study YAML": Target(
             b"name: mine\nmodel: openai:gpt-4o\nsimulate: {cultures: [arabic], talks: 3}\n"
-            b"vary: {protocol: [interview, debate]}\nrefine: {dedupe: {min_cosine: 0.9}}\ntrain: {seeds: [1, 2]}\nbudget: {money: 20}\n"
+            b"vary: {protocol: [interview, debate]}\nrefine: {dedupe: {min_cosine: 0.9}}\n"
+            b"train: {seeds: [1, 2]}\nbudget: {money: 20}\n"
             b"bench: [moderation]\nlimits: {requests_per_minute: 60}\n",
             "study.yaml",
             Study.load,
@@ -199,7 +198,7 @@ def make_targets(folder: Path) -> dict[str, Target]:
         "training rows": Target(rows.encode(), "rows.jsonl", read_rows),
         "endpoint's JSON": Target(_completion(), "reply.json", _endpoint_reader()),
         "model's opinions": Target(
-            b'{"opinions": [{"sentence": 1, "about": "own", "kind": "value"}, {"sentence": 2, "about": "other", "kind": "fact"}]}',
+            b'{"opinions": [{"sentence": 1, "about": "own", "kind": "value"}]}',
             "opinions.json",
             lambda path: read_reply(_message(path), PointedOpinions),
         ),
