@@ -82,7 +82,13 @@ class Fault:
         if kind not in get_args(FaultKind):
             raise argparse.ArgumentTypeError(f"{kind!r} is none of {', '.join(get_args(FaultKind))}")
         given = dict(setting.split("=", 1) for setting in settings)
-        casts = {"first": int, "rate": float, "status": int, "retry_after": float, "dated": lambda said: said == "yes"}
+        casts: Mapping[str, Callable[[str], Any]] = {
+            "first": int,
+            "rate": float,
+            "status": int,
+            "retry_after": float,
+            "dated": lambda said: said == "yes",
+        }
         return cls(cast("FaultKind", kind), **{name: casts[name](value) for name, value in given.items()})
 
 

@@ -163,9 +163,10 @@ def changed(data: bytes, rng: random.Random) -> bytes:
 def make_targets(folder: Path) -> dict[str, Target]:
     """Every parser of outside data, by what it reads."""
     survey = load_survey("wvs7")
-    casting = Casting(
-        load_roster(), survey, survey.question("Q27"), seats={"Ann": "english_lily", "Bo": "arabic_abdul"}
-    )
+    seats = {"Ann": "english_lily", "Bo": "arabic_abdul"}
+    casting = Casting(load_roster(), survey, survey.question("Q27"), seats=seats)
+    korean = (ROOT / "personas/cultures/korean.yaml").read_bytes()
+    script = (ROOT / "protocols/scripts/interview.yaml").read_bytes()
     talk = {"turns": [{"speaker": "Ann", "text": "Family first."}, {"speaker": "Bo", "text": "I agree."}]}
     wvs = write_wvs(folder / "seed.csv", {"JOR": 3, "KOR": 2}).read_bytes()
     sheet, returned = _sheet()

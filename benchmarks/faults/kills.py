@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -161,7 +162,7 @@ class Job:
         expected = self.asked[SIMULATE] | self.asked[REFINE]
         return Counter({body: count for body, count in arrived.items() if paid[body] >= max(1, expected[body])})
 
-    def _await_moment(self, child: Any, rng: random.Random, requests: int) -> bool:
+    def _await_moment(self, child: ForkServerProcess, rng: random.Random, requests: int) -> bool:
         """Wait until so many requests came, and a moment more; False when the process ended before."""
         while len(self._stub.bodies) < requests and child.is_alive():
             time.sleep(0.002)
