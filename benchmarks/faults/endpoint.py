@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from benchmarks.faults.process import errors_of, start
+from culturepark.benchmarks.faults.process import errors_of, start
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
 from tests.stub_server import Fault, serving

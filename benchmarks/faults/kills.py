@@ -20,8 +20,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.faults.process import errors_of, finish, start
-from benchmarks.faults.trainings import kill_training
+from culturepark.benchmarks.faults.process import errors_of, finish, start
+from culturepark.benchmarks.faults.trainings import kill_training
 from culturepark.runtime.committed import committed
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.models.endpoint import Endpoint

@@ -19,7 +19,7 @@ PRELOADED = (
     "culturepark.runtime.models.embedders",
     "culturepark.training.job",
     "culturepark.training.trainer",
-    "benchmarks.faults.process",
+    "culturepark.benchmarks.faults.process",
 )
 
 

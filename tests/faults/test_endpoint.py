@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.faults.endpoint import storm
-from benchmarks.faults.process import errors_of, finish, start
+from culturepark.benchmarks.faults.endpoint import storm
+from culturepark.benchmarks.faults.process import errors_of, finish, start
 from culturepark.runtime.errors import EndpointDownError, ModelError
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.endpoint import LARGEST_REPLY, Endpoint

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.faults.fuzz import Target, attempt, changed, make_targets
+from culturepark.benchmarks.faults.fuzz import Target, attempt, changed, make_targets
 
 NAMES = (
     "WVS CSV", "GlobalOpinionQA CSV", "transcripts", "culture YAML", "protocol script", "study YAML", "data set CSV",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.process import errors_of, finish, start, start_call
+from culturepark.benchmarks.faults.process import errors_of, finish, start, start_call
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
 from tests.stub_server import StubServer, serving
