@@ -58,6 +58,8 @@ class Answer(Record):
     """Probability of each option, normalised over the options; None where the endpoint does not give it."""
     mass: float | None = None
     """Probability of all options together, before they were normalised; with endpoints an upper bound."""
+    logprobs: tuple[float, ...] | None = None
+    """Natural log of the probability of each whole option; None unless scored by likelihood."""
     key: str = ""
     """Ledger key of the reply."""
 
@@ -170,12 +172,17 @@ class Asker:
 def closed_answer(reply: Reply, question: Closed, *, scoring: Scoring, key: str) -> Answer:
     """Read a reply to a closed question."""
     mass, shares = option_shares(reply, question.options, exact=scoring == "likelihood")
+    logprobs: tuple[float, ...] | None = None
     if scoring == "likelihood":
-        assert shares is not None  # a model that is scored this way gives every option's probability
+        # A model that is scored this way gives every option's probability.
+        assert shares is not None and reply.label_logprobs is not None  # noqa: PT018
+        logprobs = tuple(reply.label_logprobs[option] for option in question.options)
         read = Read("answered", max(range(len(shares)), key=shares.__getitem__))
     else:
         read = read_choice(reply.text, question.options, meanings=question.meanings, finish_reason=reply.finish_reason)
-    return Answer(kind=read.kind, text=reply.text, choice=read.choice, shares=shares, mass=mass, key=key)
+    return Answer(
+        kind=read.kind, text=reply.text, choice=read.choice, shares=shares, mass=mass, logprobs=logprobs, key=key
+    )
 
 
 def open_answer(reply: Reply, *, key: str) -> Answer:

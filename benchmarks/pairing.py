@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from culturepark.benchmarks.statistics import holm, paired_interval, sign_flip_p, smallest_detectable
+from culturepark.benchmarks.statistics import holm, mcnemar_p, paired_interval, sign_flip_p, smallest_detectable
 from culturepark.benchmarks.task import BenchSettings, Cell, ItemScore, SuiteResult, Table
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.adapters import read_adapter
@@ -51,19 +51,28 @@ def pairs(result: SuiteResult, other: SuiteResult) -> list[Pair]:
     ]
 
 
+def right_wrong_p(result: SuiteResult, other: SuiteResult) -> float | None:
+    """McNemar's p over the items that were right or wrong under both models; None without such items."""
+    there = {item.id: item.right for item in other.items}
+    both = [(item.right, there[item.id]) for item in result.items if item.right is not None and item.id in there]
+    judged = [(mine, theirs) for mine, theirs in both if theirs is not None]
+    return mcnemar_p([mine for mine, _ in judged], [theirs for _, theirs in judged])
+
+
 def _gains(others: Sequence[SuiteResult], baseline: SuiteResult) -> Table:
     found = [(one, pairs(one, baseline)) for one in others]
     p_values = holm([_p(mine) for _, mine in found])
     rows = [
-        (one.model, *_estimate(mine), _p(mine), p, _detectable(mine))
+        (one.model, *_estimate(mine), _p(mine), p, right_wrong_p(one, baseline), _detectable(mine))
         for (one, mine), p in zip(found, p_values, strict=True)
     ]
     return Table(
         title=f"gain over {baseline.model}, item by item",
-        columns=("model", "value", "low", "high", "items", "clusters", "p", "p (Holm)", "detectable"),
+        columns=("model", "value", "low", "high", "items", "clusters", "p", "p (Holm)", "p (McNemar)", "detectable"),
         rows=tuple(rows),
         plot="forest",
-        note="mean difference in the value of an item; the interval draws whole clusters",
+        note="mean difference in the value of an item; the interval draws whole clusters; p (McNemar) takes items for "
+        "independent, and counts those that were right or wrong on both sides",
     )
 
 

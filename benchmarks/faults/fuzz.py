@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 
 from langchain_core.messages import AIMessage
 
+from culturepark import Study
 from culturepark.benchmarks.data_sets import load_set, read_user_registry
 from culturepark.benchmarks.parsing import read_choice
 from culturepark.personas.roster import load_roster
@@ -40,7 +41,6 @@ from culturepark.runtime.errors import CultureParkError, RetryableError
 from culturepark.runtime.models.endpoint import Endpoint
 from culturepark.runtime.request import Message, Request
 from culturepark.simulation.imports import Casting, read_talks
-from culturepark.study import Study
 from culturepark.training.row import read_rows
 from tests.personas.wvs_sheet import write_wvs
 from tests.training.tiny import make_rows

@@ -9,6 +9,7 @@ from typing import Final
 from pydantic import model_validator
 
 from culturepark.benchmarks.hofstede.indices import DIMENSIONS, ITEMS, Dimension, Indices
+from culturepark.benchmarks.task import NoDataError
 from culturepark.personas.culture import Culture
 from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.record import Record, build, parse_yaml, read_text, read_yaml
@@ -58,12 +59,13 @@ def load_scores(data: Path | None, cultures: Sequence[Culture]) -> dict[str, Ind
     """Hofstede's scores of each culture's row; what is `#NULL!` there is None.
 
     Raises:
-        CultureParkError: When the table is not there, a column or a row is missing, or a value is no number.
+        NoDataError: When the table is not there.
+        CultureParkError: When a column or a row is missing, or a value is no number.
     """
     path = next((place for folder in ("", "wvs") if data and (place := data / folder / TABLE).is_file()), None)
     if path is None:
         where = str(data) if data else "no folder of data is named"
-        raise CultureParkError(
+        raise NoDataError(
             f"{where}: there is no {TABLE}; download it from geerthofstede.com and name its folder with --data"
         )
     rows = {row.get("country", ""): row for row in csv.DictReader(read_text(path).splitlines(), delimiter=";")}
