@@ -110,8 +110,9 @@ class Budget:
 
 
 def worst_case(request: Request, price: Price) -> Amount:
-    """Bound a request from above: a token is at least one byte, a chat template adds a few a message, and an endpoint
-    may put the schema into the prompt.
+    """Bound a request from above.
+
+    A token is at least one byte, a chat template adds a few a message, an endpoint may put the schema into the prompt.
     """
     tokens_in = sum(len(message.content.encode()) + 16 for message in request.messages)
     if request.json_schema is not None:

@@ -93,8 +93,8 @@ class Circuit:
         if silent >= self._patience and (probe or error.kind == "busy"):
             self._opened = True
             self._down = (
-                f"{error}; the endpoint has given nothing but faults for {silent:.0f} s; what is done is saved: run the "
-                "same command when it answers again"
+                f"{error}; the endpoint has given nothing but faults for {silent:.0f} s; what is done is saved: "
+                "run the same command when it answers again"
             )
         elif probe:
             self._probe_every = min(2 * self._probe_every, LONGEST_PROBE)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 COLLECT_AFTER = 20_000
 """Objects made since the last collection, from which the next is due; Python's own default is 700."""
 
@@ -19,6 +20,7 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
     A shell starts what runs in the background with Ctrl-C ignored, so SIGTERM has to do without it.
     """
     terminated = False
+    before = signal.getsignal(signal.SIGTERM)
 
     async def main() -> T:
         task = asyncio.current_task()
@@ -31,8 +33,12 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
 
         if threading.current_thread() is threading.main_thread():
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         return await work
 
+    if threading.current_thread() is threading.main_thread():
+        # Until the loop has its handlers: an interrupt in the middle of making it leaves half a loop, which complains.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         with _seldom_collected():
             return asyncio.run(main())
@@ -40,6 +46,10 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
         if terminated:
             raise KeyboardInterrupt from None
         raise
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # asyncio leaves the system's own behind
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 
 @contextmanager

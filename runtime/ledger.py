@@ -162,8 +162,8 @@ class Ledger:
             except RetryableError as error:
                 if error.after is not None and error.after > LONGEST_WAIT:
                     raise EndpointDownError(
-                        f"{error} and wants to be asked again in {error.after:.0f} s; what is done is saved: run the same "
-                        "command then"
+                        f"{error} and wants to be asked again in {error.after:.0f} s; what is done is saved: "
+                        "run the same command then"
                     ) from None
                 if error.kind == "busy":
                     continue  # the pressure knows when

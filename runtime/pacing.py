@@ -70,8 +70,9 @@ class Pace:
 
 
 class Pressure:
-    """How many requests are in flight at once, as TCP decides it: half as many after a refusal (HTTP 429), one more
-    for as many replies as are in flight. And all wait as long as the endpoint asks.
+    """How many requests are in flight at once, as TCP decides it (AIMD), and when none may be sent.
+
+    Half as many after a refusal (HTTP 429), one more for as many replies as are in flight.
     """
 
     def __init__(self) -> None:

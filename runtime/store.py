@@ -238,10 +238,14 @@ def only_writer(folder: Path) -> Iterator[None]:
     """Keep a second pipeline stage off the folder while this one writes.
 
     Raises:
-        CultureParkError: Names the process that holds the folder.
+        CultureParkError: Names the process that holds the folder, or says that it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+", encoding="utf-8") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = (folder / ".lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise CultureParkError(f"{folder}: cannot be written ({error.strerror}); choose another --run") from None
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -313,6 +317,15 @@ def _disk_errors(folder: Path) -> Iterator[None]:
             ) from None
         if "readonly" in cause or "unable to open" in cause:
             raise CultureParkError(f"{folder}: cannot be written ({cause}); choose another --run") from None
+        if "locked" in cause:
+            raise CultureParkError(
+                f"{folder}: another program has locked {DATABASE}; close it and run the same command"
+            ) from None
+        if "I/O error" in cause:
+            raise CultureParkError(
+                f"{folder}: the disk cannot be written or read ({cause}); everything before is saved; see that there "
+                "is space and no limit of file sizes (ulimit -f), and run the same command"
+            ) from None
         raise CultureParkError(f"{folder}: the database cannot be used ({cause.strip()})") from None
     except sa.exc.DatabaseError as error:
         raise CultureParkError(

@@ -84,7 +84,13 @@ class Fault:
         if kind not in get_args(FaultKind):
             raise argparse.ArgumentTypeError(f"{kind!r} is none of {', '.join(get_args(FaultKind))}")
         given = dict(setting.split("=", 1) for setting in settings)
-        casts = {"first": int, "rate": float, "status": int, "retry_after": float, "dated": lambda said: said == "yes"}
+        casts: Mapping[str, Callable[[str], Any]] = {
+            "first": int,
+            "rate": float,
+            "status": int,
+            "retry_after": float,
+            "dated": lambda said: said == "yes",
+        }
         return cls(cast("FaultKind", kind), **{name: casts[name](value) for name, value in given.items()})
 
 
@@ -302,7 +308,7 @@ class StubServer:
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": content, "refusal": None},
-            "logprobs": self._logprobs(body, content or "") if body.get("logprobs") else None,
+            "logprobs": self._logprobs(body, content or "") if body.get("logprobs") and fault != "huge" else None,
             "finish_reason": finish,
         }
         return {

@@ -1,7 +1,7 @@
-"""Talks and refinement over an endpoint that fails in every way at once: `python -m benchmarks.faults.endpoint [--talks N]`.
+"""An endpoint that fails in every way at once: `python -m benchmarks.faults.endpoint [--talks N]`.
 
 A third of the requests are struck, by seed. The run must end with every talk complete or listed with its reason,
-without a request sooner than the endpoint asked for; the same command over a healthy endpoint then completes what failed.
+without a request sooner than the endpoint asked for; the same command then completes what failed, over a healthy one.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from benchmarks.faults.process import errors_of, start
+from culturepark.benchmarks.faults.process import errors_of, start
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
 from tests.stub_server import Fault, serving
@@ -38,7 +38,7 @@ name: storm
 seed: 2
 model: openai:stub
 base_url: {url}
-simulate: {{talks: {talks}, concurrency: 16}}
+simulate: {{talks: {talks}, concurrency: 16, protocol_args: {{turns: 6}}}}
 limits: {{timeout: 3, attempts: {attempts}}}
 """
 
@@ -89,17 +89,22 @@ def storm(folder: Path, *, talks: int, attempts: int, seed: int) -> Stormed:
     with serving(faults=FAULTS, seed=seed, delay=0.01) as stub:
         study.write_text(STUDY.format(url=stub.base_url, talks=talks, attempts=attempts), encoding="utf-8")
         began = time.monotonic()
-        first = _run(study, run, folder / "storm.json", problems)
+        first = _run("simulate", study, run, folder / "talks.json", problems)
+        # A judge is calibrated on a hundred requests, all of which it needs: more patience than talks are given here.
+        study.write_text(STUDY.format(url=stub.base_url, talks=talks, attempts=12), encoding="utf-8")
+        second = _run("run", study, run, folder / "storm.json", problems)
         seconds = time.monotonic() - began
         stats = stub.stats
         stub.faults = ()
         stub.reset()
-        _run(study, run, folder / "calm.json", problems)
+        last = _run("run", study, run, folder / "calm.json", problems)
     failed = Counter(failure["reason"].replace(stub.base_url, "endpoint") for failure in first["failed"])
     if first["dialogues"] + failed.total() != talks:
         problems.append(f"{talks} talks were planned, {first['dialogues']} are complete, {failed.total()} are listed")
-    if first["requests_sent"] != stats.requests:
-        problems.append(f"{first['requests_sent']} requests were counted, {stats.requests} arrived")
+    if (counted := first["requests_sent"] + second["requests_sent"]) != stats.requests:
+        problems.append(f"{counted} requests were counted, {stats.requests} arrived")
+    if last["failed"] or last["unanswered"]:
+        problems.append(f"over a healthy endpoint: {last['failed']}, {last['unanswered']}")
     if stats.impatient:
         problems.append(f"{stats.impatient} requests came before the time of a Retry-After")
     if missing := {fault.kind for fault in FAULTS} - set(stats.faults):
@@ -122,13 +127,13 @@ def storm(folder: Path, *, talks: int, attempts: int, seed: int) -> Stormed:
     )
 
 
-def _run(study: Path, run: Path, output: Path, problems: list[str]) -> dict[str, Any]:
-    child = start(["run", str(study), "--run", str(run), "--json"], output=output)
+def _run(command: str, study: Path, run: Path, output: Path, problems: list[str]) -> dict[str, Any]:
+    child = start([command, str(study), "--run", str(run), "--json"], output=output)
     child.join()
     said = errors_of(output).read_text("utf-8")
     if child.exitcode not in {0, 1} or "Traceback" in said:
         problems.append(f"exit code {child.exitcode}: {said}")
-        return {"failed": [], "dialogues": 0, "requests_sent": 0}
+        return {"failed": [], "dialogues": 0, "requests_sent": 0, "unanswered": {}}
     found: dict[str, Any] = json.loads(output.read_text("utf-8"))
     return found
 

@@ -16,11 +16,12 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.faults.process import finish, start
-from benchmarks.faults.trainings import kill_training
+from culturepark.benchmarks.faults.process import errors_of, finish, start
+from culturepark.benchmarks.faults.trainings import kill_training
 from culturepark.runtime.committed import committed
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.models.endpoint import Endpoint
@@ -60,8 +61,8 @@ class Killed(NamedTuple):
     def words(self) -> str:
         """One line."""
         return (
-            f"{self.stage}: {self.kills} kills over {self.runs} runs; {self.sent} requests sent, {self.distinct} "
-            f"distinct, {self.sent - self.distinct} in flight at a kill and asked again (at most {self.most_lost} a kill)"
+            f"{self.stage}: {self.kills} kills over {self.runs} runs; {self.sent} requests, {self.distinct} distinct, "
+            f"{self.sent - self.distinct} in flight at a kill and asked again (at most {self.most_lost} a kill)"
         )
 
 
@@ -139,17 +140,14 @@ class Job:
                 child.join()
                 ended = child.exitcode == 0
                 arrived = Counter(map(fingerprint, self._stub.bodies[before:]))
-                problems += [
-                    f"{stage}: a committed reply was asked for again" for _ in (paid & self._again(paid, arrived))
-                ]
+                again = self._again(paid, arrived).total()
+                problems += [f"{stage}: {again} committed replies were asked for again"] if again else []
                 lost = sum(arrived.values()) - (committed_bodies(run) - paid).total()
                 most_lost = max(most_lost, lost)
                 if lost > self.flight[stage]:
                     problems.append(f"{stage}: {lost} requests lost at one kill, {self.flight[stage]} were in flight")
                 if not ended and child.exitcode != -9:
-                    problems.append(
-                        f"{stage}: exit code {child.exitcode}: {output.with_suffix('.err').read_text('utf-8')}"
-                    )
+                    problems.append(f"{stage}: exit code {child.exitcode}: {errors_of(output).read_text('utf-8')}")
                     break
             runs += 1
             sent += len(self._stub.bodies)
@@ -164,7 +162,7 @@ class Job:
         expected = self.asked[SIMULATE] | self.asked[REFINE]
         return Counter({body: count for body, count in arrived.items() if paid[body] >= max(1, expected[body])})
 
-    def _await_moment(self, child: Any, rng: random.Random, requests: int) -> bool:
+    def _await_moment(self, child: ForkServerProcess, rng: random.Random, requests: int) -> bool:
         """Wait until so many requests came, and a moment more; False when the process ended before."""
         while len(self._stub.bodies) < requests and child.is_alive():
             time.sleep(0.002)

@@ -6,6 +6,7 @@ which Python imports torch.
 
 import multiprocessing
 import os
+import runpy
 import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -19,7 +20,7 @@ PRELOADED = (
     "culturepark.runtime.models.embedders",
     "culturepark.training.job",
     "culturepark.training.trainer",
-    "benchmarks.faults.process",
+    "culturepark.benchmarks.faults.process",
 )
 
 
@@ -58,10 +59,8 @@ def finish(arguments: Sequence[str], *, output: Path, expect: int = 0) -> str:
 
 
 def _command(arguments: list[str]) -> None:
-    from culturepark.__main__ import main  # noqa: PLC0415  (in the child)
-
     sys.argv = ["culturepark", *arguments]
-    main()
+    runpy.run_module("culturepark", run_name="__main__", alter_sys=True)
 
 
 def _redirected(call: Callable[[Any], None], argument: object, output: str) -> None:

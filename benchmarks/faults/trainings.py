@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from safetensors.numpy import load_file
 
-from benchmarks.faults.process import start_call
+from culturepark.benchmarks.faults.process import start_call
 from culturepark.runtime.models.adapters import WEIGHTS
 from culturepark.training.curves import Curve, read_curves
 from culturepark.training.job import Job, run_job, write_job

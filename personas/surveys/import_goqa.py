@@ -181,7 +181,14 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 raise CultureParkError(
                     f"{path}: no column {missing[0]!r}; expected {', '.join(COLUMNS)}, found {found}"
                 )
-            yield from enumerate(reader, start=2)
+            for number, row in enumerate(reader, start=2):
+                if short := [column for column in COLUMNS if row[column] is None]:
+                    raise CultureParkError(
+                        f"{path}:{number}: the row ends before column {short[0]!r}; correct the file"
+                    )
+                yield number, row
+    except csv.Error as error:
+        raise CultureParkError(f"{path}: is not CSV ({error}); correct the file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise CultureParkError(f"{path}: cannot be read as UTF-8 text ({error})") from None
 

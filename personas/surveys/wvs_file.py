@@ -7,6 +7,7 @@ Traps this survives: summary rows at the end of slices (no country), missing cod
 import csv
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +80,7 @@ def read_wvs(path: Path, *, countries: Sequence[str] = ()) -> WvsFile:
     def people() -> Iterator[Respondent | None]:
         with path.open(encoding=encoding, newline="") as file:
             file.readline()
-            for number, cells in enumerate(csv.reader(file, delimiter=delimiter), start=2):
+            for number, cells in enumerate(_rows(csv.reader(file, delimiter=delimiter), path), start=2):
                 row = dict(zip(columns, [*cells, *[""] * (len(columns) - len(cells))], strict=False))
                 country = row[COUNTRY].strip().upper()
                 if not country:
@@ -107,17 +108,24 @@ def _respondent(
     return Respondent(number, country, weight, answers, traits, raw)
 
 
+def _rows(reader: Iterator[list[str]], path: Path) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise CultureParkError(f"{path}: is not CSV ({error}); correct the file") from None
+
+
 def _encoding(path: Path) -> str:
     """UTF-8 (with or without a mark), else the Windows code page that survey tools write."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            while file.read(1 << 20):
-                pass
-    except UnicodeDecodeError:
-        return "cp1252"
+        for encoding in ("utf-8-sig", "cp1252"):
+            with suppress(UnicodeDecodeError), path.open(encoding=encoding) as file:
+                while file.read(1 << 20):
+                    pass
+                return encoding
     except OSError as error:
         raise CultureParkError(f"{path}: cannot be read ({error.strerror})") from None
-    return "utf-8-sig"
+    raise CultureParkError(f"{path}: is text neither in UTF-8 nor in Windows-1252; save it as UTF-8")
 
 
 def _code(text: str, question: Question, *, place: str) -> int | None:
@@ -133,7 +141,7 @@ def _code(text: str, question: Question, *, place: str) -> int | None:
         ) from None
     if value < 0:
         return None
-    if value != int(value) or int(value) not in question.scale.codes:
+    if not value.is_integer() or int(value) not in question.scale.codes:
         raise CultureParkError(
             f"{place}: code {text} is not on the scale {list(question.scale.codes)}; correct the file"
         )

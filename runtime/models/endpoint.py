@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,6 +30,8 @@ Dialect = Literal["openai", "compatible", "llama.cpp"]
 """How the body is spelled: the hosted API; a server that speaks it; llama.cpp with its own extra fields."""
 
 KEY_VARIABLE = "OPENAI_API_KEY"
+KEY_FILE_VARIABLE = "OPENAI_API_KEY_FILE"
+"""Names a file that holds the key and that nobody else can read."""
 TOP_LABELS = 20
 TOP_OPTIONS = 200
 """Likely tokens that our own server lists for a scale: its rarer answers are seldom among the first 20."""
@@ -101,7 +104,7 @@ class Endpoint:
             raise self._lost("no reply in time") from None
         except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, openai.APIResponseValidationError):
             raise self._lost("the reply is not JSON") from None
-        return self._reply(body, request)
+        return self.reply(body, request)
 
     async def _bound(self, response: Any) -> None:
         """Keep a reply that never ends out of memory. Called by the client before it reads the body."""
@@ -150,7 +153,7 @@ class Endpoint:
                 body |= {"dry_multiplier": sampling.dry_multiplier, "dry_allowed_length": 4, "dry_penalty_last_n": 2048}
         return body
 
-    def _reply(self, body: object, request: Request) -> Reply:
+    def reply(self, body: object, request: Request) -> Reply:
         """Read the answer; one that does not have the API's shape is a fault of the endpoint."""
         if not isinstance(body, dict):
             raise EndpointDownError(
@@ -221,19 +224,35 @@ class _Bounded(AsyncByteStream):
 
 
 def api_key(base_url: str | None) -> str:
-    """Read the key from the environment; a server on this machine may go without.
+    """Read the key from the environment, or the file it names; a server on this machine may go without.
 
     Raises:
-        CultureParkError: When there is none and the server is another machine.
+        CultureParkError: When there is none and the server is another machine, or others can read the file.
     """
     if key := os.environ.get(KEY_VARIABLE):
         return key
+    if named := os.environ.get(KEY_FILE_VARIABLE):
+        return _key_in(Path(named))
     host = urlsplit(base_url).hostname if base_url else None
     if host in {"127.0.0.1", "localhost", "::1"}:
         return "none"
     raise CultureParkError(
         f"{KEY_VARIABLE} is not set; set it to your key (or to any word, for a server that asks for none)"
     )
+
+
+def _key_in(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            key = file.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CultureParkError(f"{KEY_FILE_VARIABLE}={path}: cannot be read ({type(error).__name__})") from None
+    if mode & 0o077:
+        raise CultureParkError(f"{KEY_FILE_VARIABLE}={path}: others can read the key; run `chmod 600 {path}`")
+    if not key or any(char.isspace() for char in key):
+        raise CultureParkError(f"{KEY_FILE_VARIABLE}={path}: should hold one key and nothing else")
+    return key
 
 
 def _joined(messages: tuple[Message, ...]) -> list[dict[str, str]]:

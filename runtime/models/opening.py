@@ -17,6 +17,8 @@ from culturepark.runtime.pacing import REPLY_TIMEOUT
 from culturepark.runtime.request import Model
 
 BUILTIN_SLOTS = 8
+_WARNED: set[str] = set()
+"""Addresses that were warned of: a run opens a model more than once."""
 BUILTIN_CONTEXT = 3072
 
 
@@ -86,5 +88,8 @@ def check_address(spec: ModelSpec, base_url: str | None) -> None:
 
 def _warn_of_plain_http(base_url: str) -> None:
     parts = urlsplit(base_url)
+    if base_url in _WARNED:
+        return
+    _WARNED.add(base_url)
     if parts.scheme == "http" and parts.hostname not in {"127.0.0.1", "localhost", "::1"}:
         note(f"warning: {parts.hostname} is reached over plain http: the key and the talks can be read on the way")

@@ -1,18 +1,50 @@
 """`python -m culturepark` and the `culturepark` command."""
 
+import errno
+import os
+import signal
 import sys
 
+from culturepark.runtime.console import note, plain
 from culturepark.runtime.errors import CultureParkError
 
 
-def main() -> None:
-    """Run the command line; a user's mistake is one line and exit code 2, never a traceback."""
-    from culturepark.cli import app  # noqa: PLC0415  (so that an import error is reported like any other)
+WAYS_OUT = {
+    errno.ENOSPC: "free space and run the same command; everything before is saved",
+    errno.EDQUOT: "free space and run the same command; everything before is saved",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f) and run the same command; everything before is saved",
+    errno.EROFS: "choose a place that can be written",
+    errno.EACCES: "choose another place, or change its permissions",
+    errno.EPERM: "choose another place, or change its permissions",
+    errno.EISDIR: "name a file",
+    errno.ENOTDIR: "name another place",
+    errno.ENOENT: "name a place that is there",
+    errno.EMFILE: "raise the limit of open files (ulimit -n) or lower --concurrency",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+"""What a user can do about an error of the operating system. Others are faults of ours and keep their traceback."""
 
+
+def main() -> None:
+    """Run the command line.
+
+    A user's mistake is one line and exit code 2, never a traceback; SIGTERM ends a command as Ctrl-C does.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        from culturepark.cli import app  # noqa: PLC0415  (may be interrupted like all that follows)
+
         app()
+    except KeyboardInterrupt:
+        sys.exit(130)
     except CultureParkError as error:
-        sys.stderr.write(f"error: {error}\n")
+        note(f"error: {plain(str(error))}")  # may quote what came from outside
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in WAYS_OUT:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        note(f"error: {plain(place)}{os.strerror(error.errno)}; {WAYS_OUT[error.errno]}")
         sys.exit(2)
 
 

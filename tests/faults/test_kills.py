@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.faults.kills import REFINE, SIMULATE, Job
-from benchmarks.faults.trainings import kill_training
+from culturepark.benchmarks.faults.kills import REFINE, SIMULATE, Job
+from culturepark.benchmarks.faults.trainings import kill_training
 from tests.stub_server import serving
 
 

@@ -1,0 +1,39 @@
+"""Broken outside data is read or refused in one line; `python -m benchmarks.faults.fuzz` does 100,000 inputs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from culturepark.benchmarks.faults.fuzz import Target, attempt, changed, make_targets
+
+NAMES = (
+    "WVS CSV", "GlobalOpinionQA CSV", "transcripts", "culture YAML", "protocol script", "study YAML", "data set CSV",
+    "data set registry", "annotation sheet", "training rows", "endpoint's JSON", "model's opinions", "model's rewording",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def targets(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Target, Path]]:
+    folder = tmp_path_factory.mktemp("fuzz")
+    return {name: (target, folder) for name, target in make_targets(folder).items()}
+
+
+def test_every_parser_reads_its_document(targets: Mapping[str, tuple[Target, Path]]) -> None:
+    assert tuple(targets) == NAMES
+    for target, folder in targets.values():
+        assert attempt(target, target.seed, folder) == "read"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(random=st.randoms(use_true_random=False))
+def test_a_changed_document_is_read_or_refused_in_one_line(
+    targets: Mapping[str, tuple[Target, Path]], name: str, random: object
+) -> None:
+    target, folder = targets[name]
+
+    assert attempt(target, changed(target.seed, random), folder) in {"read", "refused"}  # type: ignore[arg-type]

@@ -1,0 +1,118 @@
+"""Keys stay out of everything that is written, nothing from outside is executed, and no weights are pickled."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.models import opening
+from culturepark.runtime.models.endpoint import api_key
+from tests.conftest import ROOT
+from tests.stub_server import Fault, serving
+
+CANARY = "sk-canary-918273645"
+STAGES = ("runtime", "personas", "protocols", "simulation", "postprocess", "training", "benchmarks", "studio")
+
+
+def culturepark(*arguments: str, cwd: Path, expect: set[int]) -> str:
+    """Run a command with the canary for a key; returns all it said."""
+    environment = {**os.environ, "OPENAI_API_KEY": CANARY}
+    command = [sys.executable, "-X", "dev", "-W", "ignore", "-m", "culturepark", *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode in expect, done.stderr[-2000:]
+    return done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_key_is_in_nothing_that_is_written_or_said(tmp_path: Path) -> None:
+    study = "name: s\nmodel: openai:stub\nbase_url: {}\nsimulate: {{talks: 2, protocol: free-chat, protocol_args: {{turns: 2}}}}\n"
+    said = ""
+    with serving(key=CANARY, faults=[Fault("status", rate=0.1, status=500, retry_after=0)], seed=4) as stub:
+        (tmp_path / "study.yaml").write_text(study.format(stub.base_url), encoding="utf-8")
+        run = ("--run", "run")
+        said += culturepark("run", "study.yaml", *run, cwd=tmp_path, expect={0, 1})
+        for command in (
+            ("transcripts", "export", "--out", "talks.jsonl"), ("samples", "export", "--out", "rows.jsonl"),
+            ("transcripts", "show"), ("samples", "list"), ("report",), ("doctor",),
+        ):  # fmt: skip
+            more = () if command[0] == "doctor" else run
+            said += culturepark(*command, *more, cwd=tmp_path, expect={0, 1, 2})
+        stub.key = "another"
+        said += culturepark("run", "study.yaml", "--run", "refused", cwd=tmp_path, expect={2})
+        stub.key = CANARY
+        stub.faults = (Fault("html"),)
+        said += culturepark("run", "study.yaml", "--run", "foreign", cwd=tmp_path, expect={2})
+
+    assert CANARY not in said
+    assert "check OPENAI_API_KEY" in said
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"run.db", "study.yaml", "talks.jsonl"} <= {path.name for path in files}
+    assert [path for path in files if CANARY.encode() in path.read_bytes()] == []
+
+
+def test_a_key_file_is_read_if_nobody_else_can_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "key"
+    path.write_text(f"{CANARY}\n", encoding="utf-8")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(path))
+
+    path.chmod(0o600)
+    assert api_key(None) == CANARY
+    for mode in (0o640, 0o604, 0o666):
+        path.chmod(mode)
+        with pytest.raises(CultureParkError) as refused:
+            api_key(None)
+        assert str(refused.value) == f"OPENAI_API_KEY_FILE={path}: others can read the key; run `chmod 600 {path}`"
+    path.write_text("two keys", encoding="utf-8")
+    path.chmod(0o600)
+    with pytest.raises(CultureParkError, match="should hold one key and nothing else"):
+        api_key(None)
+
+
+def test_plain_http_to_another_machine_is_warned_of_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(opening, "_WARNED", set())
+    for url in (
+        "http://gpu.example:8000/v1",
+        "http://gpu.example:8000/v1",
+        "http://127.0.0.1:1/v1",
+        "https://a.example",
+    ):
+        opening._warn_of_plain_http(url)
+
+    assert capsys.readouterr().err == (
+        "warning: gpu.example is reached over plain http: the key and the talks can be read on the way\n"
+    )
+
+
+UNSAFE = {
+    "pickled data": r"\b(pickle|cPickle|dill|joblib|shelve|marshal)\b|torch\.load\(|allow_pickle=True",
+    "YAML that makes objects": r"yaml\.(load|load_all|unsafe_load|full_load)\((?!text, Loader=yaml\.CSafeLoader\))",
+    "code of a model's author": r"trust_remote_code=True",
+    "a shell": r"shell=True|os\.system\(|os\.popen\(",
+    "weights that are no safetensors": r"use_safetensors\W+False",
+}
+
+
+@pytest.mark.parametrize("what", UNSAFE)
+def test_no_source_uses(what: str) -> None:
+    sources = [path for stage in STAGES for path in (ROOT / stage).rglob("*.py")]
+    sources += (ROOT / "src/culturepark").glob("*.py")
+    assert len(sources) > 150
+    found = [str(path) for path in sources if re.search(UNSAFE[what], path.read_text(encoding="utf-8"))]
+    assert found == []
+
+
+def test_code_is_executed_at_one_place_only_for_protocols() -> None:
+    executing = [
+        path.relative_to(ROOT).as_posix()
+        for stage in STAGES
+        for path in (ROOT / stage).rglob("*.py")
+        if re.search(r"(?<![\w.])(exec|eval)\(", path.read_text(encoding="utf-8"))
+    ]
+    assert executing == ["protocols/catalogue.py"]
