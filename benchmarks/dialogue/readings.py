@@ -100,3 +100,25 @@ def by_talk(readings: Sequence[Reading]) -> dict[str, list[Reading]]:
     for reading in readings:
         found[reading.talk].append(reading)
     return dict(found)
+
+
+def held_side(talk: Transcript, readings: Sequence[Reading], meter: Meter) -> dict[str, float]:
+    """Stance consistency: the share of a speaker's readings on the side of the scale where they should be, by seat.
+
+    `told` and `heard` should be on the side of the seat's stance, `near` on that of its own answer before the talk; the
+    exact middle is a side of its own. Readings without a place do not count.
+    """
+    stances = stance_places(talk)
+    before = {one.seat: one.place for one in readings if one.meter == "near" and one.turn == BEFORE}
+    origins = before if meter == "near" else stances
+    found: dict[str, float] = {}
+    for seat, own in by_seat(readings, meter).items():
+        if (origin := origins.get(seat)) is not None:
+            found[seat] = sum(_side(one.place) == _side(origin) for one in own) / len(own)
+    return found
+
+
+def _side(at: float | None) -> int:
+    """-1 below the middle of the scale, 0 on it, 1 above."""
+    assert at is not None
+    return (round(at, 9) > 0.5) - (round(at, 9) < 0.5)

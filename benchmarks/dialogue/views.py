@@ -17,6 +17,8 @@ from culturepark.simulation.transcript import Transcript
 
 SHARED_BY: Final = 5
 """Cultures that have to say the same for an opinion to be generic."""
+PORTION: Final = 1000
+"""Rows compared with all others at once."""
 SIDES: Final[tuple[Side, ...]] = ("below", "mid", "above", "unsure")
 
 
@@ -89,5 +91,8 @@ def generic(
     if len(set(cultures)) < shared_by:
         return None
     names = np.array(cultures)
-    near = vectors @ vectors.T >= min_cosine - 1e-6
-    return [len(set(names[row].tolist())) >= shared_by for row in near]
+    found: list[bool] = []
+    for start in range(0, len(vectors), PORTION):
+        near = vectors[start : start + PORTION] @ vectors.T >= min_cosine - 1e-6
+        found += [len(set(names[row].tolist())) >= shared_by for row in near]
+    return found
