@@ -9,8 +9,11 @@ from culturepark.benchmarks.asking import Asker
 from culturepark.benchmarks.dialogue import suite as dialogue
 from culturepark.benchmarks.likelihood import LikelihoodModel, refuse_endpoint
 from culturepark.benchmarks.results import load_results, save_result
+from culturepark.benchmarks.signatures import Check, Evidence, check_run
 from culturepark.benchmarks.suites import DIALOGUE, SUITES, Suite, chosen_suites
+from culturepark.benchmarks.talks import load_talks
 from culturepark.benchmarks.task import BenchSettings, Scoring, SuiteResult, Table
+from culturepark.postprocess.tables import load_funnel, load_opinions, load_samples
 from culturepark.runtime.budget import Budget
 from culturepark.runtime.errors import BudgetSpentError, CultureParkError, EndpointDownError
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
@@ -37,6 +40,8 @@ class Bench(Record):
     requests_sent: int
     requests_cached: int
     cost: float | None
+    checks: tuple[Check, ...] = ()
+    """Of a run that is reported: the method's known ways to fail, and how the run stands against them."""
 
 
 async def bench(study: Study, folder: Path, *, store_url: str | None = None, show: bool = False) -> Bench:
@@ -92,18 +97,22 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
 
 
 def stored(store: Store, *, place: str) -> Bench:
-    """What a run's folder holds, from however many calls.
+    """What a run's folder holds, from however many calls, and how its talks stand against the failure signatures.
 
     Raises:
-        CultureParkError: When no suite was run in it.
+        CultureParkError: When no suite was run in it, and no talk held.
     """
     results = load_results(store)
-    if not results:
+    talks = load_talks(store)
+    if not results and not talks.held:
         raise CultureParkError(f"{place}: no suite was run here; `culturepark bench moderation --run {place}` runs one")
+    compared = compare_models(results)
+    evidence = Evidence(talks, load_opinions(store), load_samples(store), load_funnel(store), results, compared)
     return Bench(
         run=place,
         results=tuple(results),
-        comparisons=compare_models(results),
+        comparisons=compared,
+        checks=check_run(evidence),
         problems=tuple(problem for result in results for problem in result.problems),
         requests_sent=0,
         requests_cached=0,

@@ -21,6 +21,7 @@ from culturepark.simulation.transcript import Transcript
 
 SEED: Final = 0
 CONVERGENCE: Final = "convergence turn (heard)"
+CONVERGED: Final = "converged (heard)"
 TOLD_APART: Final = "told apart"
 EXAGGERATION: Final = "exaggeration"
 Values = dict[str, dict[str, float]]
@@ -39,7 +40,7 @@ def values_of(held: Sequence[Held], measured: Measured, texts: Texts) -> Values:
     for meter in METERS:
         _of_meter(meter, each)
     each(CONVERGENCE, lambda talk, own: convergence_turn(talk, own) if starts_apart(talk) else None)
-    each("converged (heard)", _converged)
+    each(CONVERGED, _converged)
     for measure, labels in measured.labels.items():
         own = {talk.id: [one for one in labels if one.talk == talk.id] for talk in talks}
         for name, value in LABELLED[measure].items():
