@@ -83,8 +83,8 @@ class World:
 def utterance(code: int, *, salt: str) -> str:
     """One sentence that voices a code; no two share a run of words."""
     draw = random.Random(sha256(salt))
-    words = " ".join(f"{draw.choice(WORDS)}{draw.randrange(10_000)}" for _ in range(8))
-    return f"I stand by number {NUMBERS[code]} since {words}."
+    words = [f"{draw.choice(WORDS)}{draw.randrange(10_000)}" for _ in range(8)]
+    return f"{' '.join(words[:4])} number {NUMBERS[code]} {' '.join(words[4:])}.".capitalize()
 
 
 def voiced(said: str) -> int:
