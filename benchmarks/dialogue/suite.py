@@ -154,7 +154,7 @@ async def _run(
     ids = {talk.id for talk in plan.talks}
     samples = [sample for sample in load_samples(store) if sample.talk in ids]
     texts: Texts = await texts_of(store, embedder, plan.talks, samples, plans.cultures, progress=progress)
-    values = values_of(plan.held, measured, texts)
+    values = values_of(plan.held, measured, texts, plans.survey)
     return SuiteResult(
         suite=plans.task.name,
         version=plans.task.version,

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import Final
 
 from culturepark.benchmarks.dialogue.conformity import conformity, convergence_turn, starts_apart
+from culturepark.benchmarks.dialogue.drift import changes, readable
 from culturepark.benchmarks.dialogue.measuring import Measured
 from culturepark.benchmarks.dialogue.patterns import essentialising_rate, unreviewed
 from culturepark.benchmarks.dialogue.readings import BEFORE, METERS, Meter, Reading, by_seat, by_talk, held_side
@@ -17,6 +18,7 @@ from culturepark.benchmarks.dialogue.views import SHARED_BY
 from culturepark.benchmarks.estimates import estimate
 from culturepark.benchmarks.talk_metrics import METRICS, Held
 from culturepark.benchmarks.task import Score
+from culturepark.personas.surveys.survey import Survey
 from culturepark.simulation.transcript import Transcript
 
 SEED: Final = 0
@@ -28,7 +30,7 @@ Values = dict[str, dict[str, float]]
 """By name of the measure, by id of the talk."""
 
 
-def values_of(held: Sequence[Held], measured: Measured, texts: Texts) -> Values:
+def values_of(held: Sequence[Held], measured: Measured, texts: Texts, survey: Survey) -> Values:
     """Everything that has a value for a talk; a talk in which it is not defined is left out."""
     found: Values = {}
     talks = [one.talk for one in held]
@@ -39,6 +41,8 @@ def values_of(held: Sequence[Held], measured: Measured, texts: Texts) -> Values:
 
     for meter in METERS:
         _of_meter(meter, each)
+    for meter, share in _changed(talks, measured.readings, survey).items():
+        found |= _defined(f"changed their mind ({meter})", share)
     each(CONVERGENCE, lambda talk, own: convergence_turn(talk, own) if starts_apart(talk) else None)
     each(CONVERGED, _converged)
     for measure, labels in measured.labels.items():
@@ -62,6 +66,20 @@ def _of_meter(meter: Meter, each: Callable[[str, Callable[[Transcript, list[Read
     each(f"stance held ({meter})", lambda talk, own: _mean(held_side(talk, own, meter).values()))
     if meter != "near":
         each(f"conformity ({meter})", lambda talk, own: _mean(conformity(talk, own, meter=meter).values()))
+
+
+def _changed(
+    talks: Sequence[Transcript], readings: Sequence[Reading], survey: Survey
+) -> dict[Meter, dict[str, float | None]]:
+    """Share of each talk's speakers with enough readings who changed."""
+    flagged = {(meter, talk.id, seat) for talk, meter, seat, _ in changes(talks, readings, survey)}
+    found: dict[Meter, dict[str, float | None]] = {}
+    for meter, speakers in readable(readings).items():
+        seats = {talk.id: [seat for of, seat in speakers if of == talk.id] for talk in talks}
+        found[meter] = {
+            talk: _mean(float((meter, talk, seat) in flagged) for seat in own) for talk, own in seats.items()
+        }
+    return found
 
 
 def scores_of(talks: Sequence[Transcript], values: Values, texts: Texts) -> Iterator[Score]:

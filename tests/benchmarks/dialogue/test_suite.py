@@ -79,6 +79,8 @@ def test_a_small_run_by_hand(tmp_path: Path) -> None:
     assert found["belief"] == (1, 2)
     assert found["topic extension"] == (0, 2)
     assert found["essentialising per 1k tokens"] == (0, 2)
+    # The delegate of each talk flips, and on its way is told and heard alike; near has the same answers here.
+    assert {found[f"changed their mind ({meter})"] for meter in ("told", "near", "heard")} == {(0.5, 2)}
     drift = rows(result, "drift")
     assert len(drift) == 28 + 32 + 28
     first = transcripts(tmp_path)[0]
