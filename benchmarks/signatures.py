@@ -7,7 +7,7 @@ from importlib.resources import files
 from statistics import fmean
 from typing import Final, Literal, NamedTuple
 
-from culturepark.benchmarks.dialogue.summary import CONVERGED, CONVERGENCE, EXAGGERATION, TOLD_APART
+from culturepark.benchmarks.dialogue.summary import CONVERGED, CONVERGENCE, EXAGGERATION, JUDGE, TOLD_APART
 from culturepark.benchmarks.opinions.scoring import diagonal_wins
 from culturepark.benchmarks.opinions.suite import MATRIX
 from culturepark.benchmarks.pairing import GAIN
@@ -45,6 +45,8 @@ class Signature(Record):
     """Caricature: share of utterances told apart from which exaggeration counts."""
     before_turn: int | None = None
     """Convergence: index of the first turn that is not early."""
+    judge: float | None = None
+    """Convergence: share of plainly said stances that the judge has to put on their side of the scale."""
     alpha: float | None = None
     """Diagonal: level of the permutation test."""
 
@@ -118,7 +120,7 @@ def _caricature(name: str, signature: Signature, run: Evidence) -> Check:
         return _unmeasured(name, signature, n, _RUN_DIALOGUE)
     assert signature.individuated is not None
     apart = fmean(told.values()) if told else None
-    said = "one culture only" if apart is None else f"{apart:.0%} of the utterances are told apart"
+    said = "there is nothing to tell them from" if apart is None else f"{apart:.0%} of the utterances are told apart"
     if apart is not None and apart < signature.individuated:
         value = fmean(own.values())
         return _check(name, signature, "ok", value, n, f"{value:.2f} on the way to the persona, but only {said}")
@@ -131,6 +133,13 @@ def _early_convergence(name: str, signature: Signature, run: Evidence) -> Check:
         more = "" if not apart else " on talks of people with different stances (`--pair conflict`)"
         return _unmeasured(name, signature, len(apart), f"{_RUN_DIALOGUE}{more}")
     assert signature.before_turn is not None
+    assert signature.judge is not None
+    if (hears := _judge_hears(run.results)) is not None and hears < signature.judge:
+        return _check(
+            name, signature, "not measured", None, len(apart),
+            f"the judge puts only {hears:.0%} of plainly said stances on their side, {signature.judge:.0%} are needed: "
+            "name another --judge-model",
+        )  # fmt: skip
     early = {talk: -turn for talk, turn in turns.items() if turn < signature.before_turn}
     return _by_threshold(name, signature, len(early) / len(apart), len(apart), _worst(early, None))
 
@@ -233,6 +242,12 @@ def _items(results: Iterable[SuiteResult], measure: str) -> dict[str, float]:
         for item in result.items
         if item.id.startswith(f"{measure}/") and item.value is not None
     }
+
+
+def _judge_hears(results: Iterable[SuiteResult]) -> float | None:
+    """The worst of the judges' controls."""
+    scores = [one for result in results if result.suite == DIALOGUE for one in result.scores if one.name == JUDGE]
+    return min((one.value for one in scores if one.value is not None), default=None)
 
 
 def _cell(opinion: Opinion) -> tuple[str, str, Side] | None:

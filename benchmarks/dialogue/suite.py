@@ -162,7 +162,7 @@ async def _run(
         identity=plan.model,
         settings=study.bench,
         counts=measured.counts,
-        scores=tuple(scores_of(plan.talks, values, texts)),
+        scores=tuple(scores_of(plan.talks, values, texts, measured.control)),
         tables=tuple(tables_of(plan.talks, measured, texts, plans.mixes, plans.survey)),
         items=tuple(_items(plan.talks, values)),
         problems=tuple(problems),

@@ -10,7 +10,7 @@ from culturepark.benchmarks.dialogue.conformity import conformity, convergence_t
 from culturepark.benchmarks.dialogue.drift import changes, readable
 from culturepark.benchmarks.dialogue.measuring import Measured
 from culturepark.benchmarks.dialogue.patterns import essentialising_rate, unreviewed
-from culturepark.benchmarks.dialogue.readings import BEFORE, METERS, Meter, Reading, by_seat, by_talk, held_side
+from culturepark.benchmarks.dialogue.readings import BEFORE, METERS, Meter, Placed, Reading, by_seat, by_talk, held_side
 from culturepark.benchmarks.dialogue.settings import Measure
 from culturepark.benchmarks.dialogue.texts import Of, Texts
 from culturepark.benchmarks.dialogue.topics import Labelled, kinds, topic_extension, understanding
@@ -24,6 +24,7 @@ from culturepark.simulation.transcript import Transcript
 SEED: Final = 0
 CONVERGENCE: Final = "convergence turn (heard)"
 CONVERGED: Final = "converged (heard)"
+JUDGE: Final = "judge hears stances"
 TOLD_APART: Final = "told apart"
 EXAGGERATION: Final = "exaggeration"
 Values = dict[str, dict[str, float]]
@@ -82,8 +83,12 @@ def _changed(
     return found
 
 
-def scores_of(talks: Sequence[Transcript], values: Values, texts: Texts) -> Iterator[Score]:
-    """Means over talks, then over utterances and samples; each with its interval by question."""
+def scores_of(talks: Sequence[Transcript], values: Values, texts: Texts, control: Sequence[Placed]) -> Iterator[Score]:
+    """The judge's control, means over talks, then over utterances and samples; each with its interval by question."""
+    if control:
+        right = [float(one.right) for one in control]
+        score = estimate(JUDGE, right, [one.question for one in control], seed=SEED, unit="question")
+        yield _noted(score, "sentences that say an answer outright, put on its side; else `heard` says nothing")
     questions = {talk.id: talk.seed.id for talk in talks}
     foreign = unreviewed(seat.language for talk in talks for seat in talk.seats)
     for name, found in values.items():

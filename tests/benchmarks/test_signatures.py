@@ -202,6 +202,17 @@ def test_planted_talks(tmp_path: Path, name: str, world: World) -> None:
         assert f'<details id="{talk}"' in page
 
 
+def test_a_judge_that_hears_nothing_finds_no_convergence(tmp_path: Path) -> None:
+    folder = make(tmp_path, World(agreeing, hears=False))
+
+    found = checks(folder)["early_convergence"]
+
+    assert found["status"] == "not measured"
+    assert found["says"] == (
+        "the judge puts only 50% of plainly said stances on their side, 80% are needed: name another --judge-model"
+    )
+
+
 def test_what_was_not_measured_says_how_to(tmp_path: Path) -> None:
     folder = make(tmp_path, World(apart), dialogue=False)
 

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from culturepark import Study
+from culturepark.benchmarks.dialogue.asked import OUTRIGHT
 from culturepark.benchmarks.dialogue.suite import prepare, run
 from culturepark.benchmarks.task import SuiteResult
+from culturepark.personas.surveys.survey import load_survey
+from culturepark.postprocess.fence import quoted
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.progress import Silent
@@ -38,6 +41,12 @@ WORDS = [
     "meadow",
     "ladder",
 ]
+OUTRIGHT_CODES = {
+    quoted(OUTRIGHT.format(words=words))[1:-1]: place
+    for question in load_survey("wvs7").questions.values()
+    for place, words in enumerate(question.words.values())
+}
+"""What says a stance outright, and the place of its letter."""
 Stands = Callable[[str, int, int], int]
 """Name, number of the own utterance from 0, and seed of the talk, to the code that is voiced."""
 
@@ -45,8 +54,11 @@ Stands = Callable[[str, int, int], int]
 class World:
     """Answers everything a run and the dialogue suite ask."""
 
-    def __init__(self, stands: Stands, *, error: float = 0.0, understands: str = "A", kind: str = "B") -> None:
-        """`error` is the share of utterances that the judge reads one answer wrong."""
+    def __init__(
+        self, stands: Stands, *, error: float = 0.0, understands: str = "A", kind: str = "B", hears: bool = True
+    ) -> None:
+        """`error` is the share of utterances that the judge reads one answer wrong; one that does not hear says A."""
+        self.hears = hears
         self.stands = stands
         self.error = error
         self.understands = understands
@@ -72,6 +84,8 @@ class World:
         said = re.search(r'^The person said: "(.*)"$', text, re.MULTILINE)
         assert said is not None, text
         letters = re.findall(r"^([A-Z]): ", text, re.MULTILINE)
+        if said[1] in OUTRIGHT_CODES:
+            return letters[OUTRIGHT_CODES[said[1]] if self.hears else 0]
         if "number" not in said[1]:
             return letters[-1]
         place, answers = voiced(said[1]) - 1, len(letters) - 1

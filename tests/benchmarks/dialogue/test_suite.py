@@ -68,12 +68,14 @@ def test_a_small_run_by_hand(tmp_path: Path) -> None:
         asked = stub.stats.requests - sent
         again = measured(tmp_path, stub.base_url)
 
-        # 2 talks of 14 turns: told 28, near 28 and 4 before, heard 28, kinds 28, understanding 26.
-        assert asked == result.counts.asked == 142
+        # 2 talks of 14 turns: told 28, near 28 and 4 before, heard 28, kinds 28, understanding 26; and for the judge's
+        # control four answers each of Q27 and Q28.
+        assert asked == result.counts.asked == 150
         assert stub.stats.requests == sent + asked
     assert again == result
     assert [talk.model_dump_json() for talk in transcripts(tmp_path)] == before
     found = scores(result)
+    assert found["judge hears stances"] == (1, 8)
     assert found["understanding"] == (1, 2)
     assert found["norm"] == (0, 2)
     assert found["belief"] == (1, 2)
@@ -148,7 +150,7 @@ JUDGED = ("--judge-model", "openai:judge")
     [
         pytest.param(
             (),
-            "heard, kinds, understanding: a judge has to read the talks; name one with --judge-model, or measure with "
+            "heard, control, kinds, understanding: a judge has to read the talks; name one with --judge-model, or measure with "
             "--measure told,near alone",
             id="no-judge",
         ),
