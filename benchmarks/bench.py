@@ -15,6 +15,7 @@ from culturepark.benchmarks.talks import load_talks
 from culturepark.benchmarks.task import BenchSettings, Scoring, SuiteResult, Table
 from culturepark.postprocess.tables import load_funnel, load_opinions, load_samples
 from culturepark.runtime.budget import Budget
+from culturepark.runtime.console import note, silent
 from culturepark.runtime.errors import BudgetSpentError, CultureParkError, EndpointDownError
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
 from culturepark.runtime.models.opening import check_address, open_model
@@ -69,7 +70,7 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
         budget = Budget(study.budget, spent=spent_before(store))
 
         def make_ledger(model: Model) -> Ledger:
-            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally)
+            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally, tell=note if show else silent)
 
         # Before anything is sent, so that a mistake costs nothing.
         plans = dialogue.prepare(store, study, folder) if talks else None
@@ -183,7 +184,9 @@ async def _open_asker(
                     ledgers[way] = make_ledger(likelihood)
                 else:
                     address = study.base_url if spec.kind == "openai" else None
-                    opened = await stack.enter_async_context(open_model(spec, base_url=address))
+                    opened = await stack.enter_async_context(
+                        open_model(spec, base_url=address, timeout=study.limits.timeout)
+                    )
                     ledgers[way] = make_ledger(opened.endpoint)
             return ledgers[way]
 

@@ -16,8 +16,9 @@ from culturepark.personas.surveys.survey import load_survey
 from culturepark.protocols.base import Cue, Scene, TurnProtocol
 from culturepark.protocols.catalogue import LoadedProtocol, load_protocol
 from culturepark.protocols.cueing import next_cue, recorded
-from culturepark.runtime.ledger import Ledger, LimitSettings
+from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.endpoint import Endpoint
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.progress import Silent
 from culturepark.runtime.request import Sampling
 from culturepark.runtime.store import open_store
