@@ -12,9 +12,10 @@ from culturepark.personas.surveys.survey import load_survey
 from culturepark.runtime.committed import committed
 from culturepark.runtime.store import open_store
 from culturepark.simulation.run import request_seed
-from culturepark.simulation.talks import load_transcripts
+from culturepark.simulation.talks import add_talks, load_transcripts
 from culturepark.simulation.transcript import Transcript
 from tests.benchmarks.dialogue.scripted import World, measured, simulate
+from tests.benchmarks.dialogue.talking import talk
 from tests.commands import document, mistake
 from tests.stub_server import StubServer, serving
 
@@ -185,6 +186,18 @@ def test_mistakes_cost_no_request(held: Path, stub: StubServer, options: tuple[s
 
     assert said == expected.format(run=held)
     assert stub.stats.requests == 0
+
+
+def test_near_needs_a_sibling(tmp_path: Path) -> None:
+    held = talk("a", "b")
+    alone = held.seed.model_copy(update={"id": "wvs7:Q1", "battery": "wvs7:alone"})
+    store = open_store(tmp_path)
+    add_talks(store, [held.model_copy(update={"id": f"t_{n}", "question": alone}) for n in range(2)])
+    store.close()
+
+    assert mistake("bench", "dialogue", "--run", tmp_path, "--measure", "near") == (
+        "near: wvs7:Q1 has no other item in its battery that could be asked; measure without it: --measure told"
+    )
 
 
 def test_no_run_and_an_empty_one(tmp_path: Path) -> None:
