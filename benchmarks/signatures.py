@@ -158,7 +158,7 @@ def _copied_stance(name: str, signature: Signature, run: Evidence) -> Check:
 def is_copy(sample: Sample) -> bool:
     """Whether a sample is the sentence its speaker was told, all but word for word."""
     stance = sample.stance
-    return stance is not None and any(copies(sample.text, told) for told in (stance.words, stance.told) if told)
+    return stance is not None and any(copies(sample.text, [told for told in (stance.words, stance.told) if told]))
 
 
 def _removed(name: str, signature: Signature, run: Evidence) -> Check:

@@ -9,7 +9,9 @@ from culturepark.benchmarks.bench import Bench
 from culturepark.benchmarks.figures import draw
 from culturepark.benchmarks.pairing import compare
 from culturepark.benchmarks.report import report_page
+from culturepark.benchmarks.signatures import Check
 from culturepark.benchmarks.task import BenchSettings, Counts, ItemScore, Score, SuiteResult, Table
+from tests.benchmarks.dialogue.talking import talk
 
 EVIL = "<img src=x onerror=alert(1)></script>"
 SETTINGS = BenchSettings(suites=("moderation",))
@@ -78,3 +80,28 @@ def test_a_forest_plot_holds_values_and_their_ends() -> None:
     (trace,) = figure["data"]
     assert (trace["x"], trace["customdata"]) == ([0.5], ["a"])
     assert (trace["error_x"]["array"], trace["error_x"]["arrayminus"]) == ([0.5], [0.25])
+
+
+def test_talks_that_checks_name_stand_on_the_page_and_are_harmless() -> None:
+    held = talk(EVIL, "Fine.")
+    check = Check(
+        name="self_repetition", title="people repeat themselves", status="fail", value=1, n=2, unit="talks", says=EVIL,
+        remedy="look", talks=(held.id,),
+    )  # fmt: skip
+    bench = Bench(
+        run="runs/x",
+        results=(),
+        comparisons={},
+        problems=(),
+        requests_sent=0,
+        requests_cached=0,
+        cost=None,
+        checks=(check,),
+    )
+
+    page = report_page(bench, [held])
+
+    assert EVIL not in page
+    assert f'<a href="#{held.id}">{held.id}</a>' in page
+    assert f'<details id="{held.id}" open>' in page
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;") == 2

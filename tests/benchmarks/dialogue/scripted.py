@@ -77,7 +77,7 @@ class World:
             rf"^{re.escape(name)}: (.*)$", "\n".join(str(m["content"]) for m in body["messages"]), re.MULTILINE
         )
         if "[Direction for" not in text.rpartition("\n\n")[2]:
-            return str(voiced(own[-1])) if own else str(self.stands(name, 0, 0))
+            return str(voiced(own[-1])) if own and "number" in own[-1] else str(self.stands(name, 0, 0))
         return utterance(self.stands(name, len(own), int(body["seed"])), salt=f"{name} {len(own)} {body['seed']}")
 
     def _hear(self, text: str) -> str:
