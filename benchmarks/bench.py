@@ -1,4 +1,4 @@
-"""Running suites on models: one model open at a time, each suite's result stored as soon as it is there."""
+"""Running suites on models, or on a run's talks: one model open at a time, each result stored at once."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, nullcontext
@@ -7,10 +7,14 @@ from typing import NamedTuple
 
 from culturepark import Study
 from culturepark.benchmarks.asking import Asker
+from culturepark.benchmarks.dialogue import suite as dialogue
 from culturepark.benchmarks.likelihood import LikelihoodModel, refuse_endpoint
 from culturepark.benchmarks.results import load_results, save_result
-from culturepark.benchmarks.suites import SUITES, Suite, chosen_suites
+from culturepark.benchmarks.signatures import Check, Evidence, check_run
+from culturepark.benchmarks.suites import DIALOGUE, SUITES, Suite, chosen_suites
+from culturepark.benchmarks.talks import load_talks
 from culturepark.benchmarks.task import BenchSettings, NoDataError, Scoring, SuiteResult, Table
+from culturepark.postprocess.tables import load_funnel, load_opinions, load_samples
 from culturepark.runtime.budget import Budget
 from culturepark.runtime.console import note, silent
 from culturepark.runtime.errors import BudgetSpentError, CultureParkError, EndpointDownError
@@ -43,6 +47,8 @@ class Bench(Record):
     requests_sent: int
     requests_cached: int
     cost: float | None
+    checks: tuple[Check, ...] = ()
+    """Of a run that is reported: the method's known ways to fail, and how the run stands against them."""
 
 
 class Troubles(NamedTuple):
@@ -64,10 +70,12 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
         BudgetSpentError: When the budget ended the run; what is done is saved.
     """
     settings = _with_rows(study.bench, folder)
-    suites = chosen_suites(settings.suites)
-    if not suites:
-        raise CultureParkError(f"no suite is named; write one or more of {', '.join(SUITES)}, or all")
-    names = bench_models(study)
+    suites, talks = chosen_suites(settings.suites)
+    if not suites and not talks:
+        raise CultureParkError(f"no suite is named; write one or more of {', '.join((*SUITES, DIALOGUE))}, or all")
+    if talks:
+        open_store(folder, url=store_url, create=False).close()
+    names = bench_models(study) if suites else []
     specs = [_checked(name, study) for name in names]
     results: list[SuiteResult] = []
     troubles = Troubles([], {})
@@ -78,14 +86,20 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
         def make_ledger(model: Model) -> Ledger:
             return Ledger(store, model, budget=budget, limits=study.limits, tally=tally, tell=note if show else silent)
 
+        # Before anything is sent, so that a mistake costs nothing.
+        plans = dialogue.prepare(store, study, folder) if talks else None
         with show_progress(tally) if show else nullcontext(Silent()) as progress:
+            if plans is not None:
+                for result in await dialogue.run(plans, store, study, make_ledger=make_ledger, progress=progress):
+                    save_result(store, result)
+                    results.append(result)
             for place, (name, spec) in enumerate(zip(names, specs, strict=True)):
                 async with _open_asker(name, spec, study, make_ledger, progress) as asker:
                     for suite_name, suite in suites.items():
-                        found = await _run(suite, asker, settings, troubles, suite_name=suite_name)
-                        if found is not None:
-                            save_result(store, found, place=place)
-                            results.append(found)
+                        one = await _run(suite, asker, settings, troubles, suite_name=suite_name)
+                        if one is not None:
+                            save_result(store, one, place=place)
+                            results.append(one)
         return Bench(
             run=str(folder),
             results=tuple(results),
@@ -99,18 +113,22 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
 
 
 def stored(store: Store, *, place: str) -> Bench:
-    """What a run's folder holds, from however many calls.
+    """What a run's folder holds, from however many calls, and how its talks stand against the failure signatures.
 
     Raises:
-        CultureParkError: When no suite was run in it.
+        CultureParkError: When no suite was run in it, and no talk held.
     """
     results = load_results(store)
-    if not results:
+    talks = load_talks(store)
+    if not results and not talks.held:
         raise CultureParkError(f"{place}: no suite was run here; `culturepark bench moderation --run {place}` runs one")
+    compared = compare_models(results)
+    evidence = Evidence(talks, load_opinions(store), load_samples(store), load_funnel(store), results, compared)
     return Bench(
         run=place,
         results=tuple(results),
-        comparisons=compare_models(results),
+        comparisons=compared,
+        checks=check_run(evidence),
         problems=tuple(problem for result in results for problem in result.problems),
         requests_sent=0,
         requests_cached=0,

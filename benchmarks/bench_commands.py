@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def bench(
-    suites: Annotated[str, typer.Argument(help="Comma-separated: moderation, knowledge, …, or all.")],
+    suites: Annotated[
+        str,
+        typer.Argument(help="Comma-separated: moderation, …, or all (of models); dialogue: of the run's talks."),
+    ],
     *,
     model: Annotated[
         list[str] | None, typer.Option("--model", help="Model to measure; may be repeated for several.")
@@ -33,12 +36,23 @@ def bench(
     ] = None,
     scoring: Annotated[str | None, typer.Option(help="generate, or likelihood (models of this machine).")] = None,
     prompt_language: Annotated[str | None, typer.Option(help="Comma-separated: en, native (the data's own).")] = None,
+    judge_model: Annotated[
+        str | None, typer.Option("--judge-model", help="dialogue: who reads the talks, as --model.")
+    ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(help="dialogue: comma-separated told, near, heard, kinds, understanding; all by default."),
+    ] = None,
+    same_judge: Annotated[
+        bool | None, typer.Option("--same-judge", help="dialogue: let a model judge talks it held itself.")
+    ] = None,
+    embedder: Annotated[str | None, typer.Option(help="dialogue: all-minilm-l6-v2, multilingual-e5-small, ….")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Questions in flight.")] = None,
     budget: Annotated[float | None, typer.Option("--budget", help="US dollars that are never exceeded.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Measure models: each suite's scores with intervals, what was refused or unreadable, and what models differ in."""
+    """Measure models, or a run's talks: scores with intervals, what was refused or unreadable, and what differs."""
     from culturepark import Study
     from culturepark.benchmarks.bench import bench as run_bench
     from culturepark.runtime.engine import run_to_end
@@ -65,6 +79,12 @@ def bench(
                 "scoring": scoring,
                 "languages": listed(prompt_language),
                 "concurrency": concurrency,
+                "dialogue": {
+                    "judge": judge_model,
+                    "measures": listed(measure),
+                    "same_judge": same_judge,
+                    "embedder": embedder,
+                },
             },
         },
     )
@@ -122,18 +142,30 @@ def _show_table(suite: str, table: "Table") -> None:
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder in which suites were run.")],
+    run: Annotated[Path, typer.Argument(help="Run folder with talks, or in which suites were run.")],
     *,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write what suites found in a run as one offline page with plots, and as JSON."""
+    """Check a run for the method's known failures, and write what suites found in it: an offline page, and JSON."""
     from culturepark.benchmarks.bench import stored
-    from culturepark.benchmarks.report import write_report
+    from culturepark.benchmarks.report import named_talks, write_report
 
     with reading(run) as store:
         found = stored(store, place=str(run))
-    page, data = write_report(found, run)
+        talks = named_talks(store, found)
+    page, data = write_report(found, run, talks)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
+        _show_checks(found)
         say(f"{len(found.results)} results of {len({one.suite for one in found.results})} suites -> {page}, {data}")
+
+
+def _show_checks(found: "Bench") -> None:
+    print_table(
+        ("check", "status", "n", "found", "talks"),
+        [(one.title, one.status, f"{one.n} {one.unit}", one.says, " ".join(one.talks) or None) for one in found.checks],
+    )
+    for one in found.checks:
+        if one.remedy:
+            say(f"{one.status}: {one.title}: {one.remedy}")

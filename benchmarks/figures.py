@@ -17,6 +17,9 @@ TALL_ROW: Final = 36
 """Pixels of a row with two marks."""
 SHIFT: Final = 0.15
 """Of the two marks from the middle of their row, in rows."""
+COLORS: Final = (BLUE, "#c76b00", "#3a7d44")
+MOST_LINES: Final = 60
+"""Single speakers drawn behind a mean."""
 
 
 def draw(table: Table) -> Figure | None:
@@ -32,6 +35,8 @@ def draw(table: Table) -> Figure | None:
             return _radar(table)
         case "before_after":
             return _before_after(table)
+        case "drift":
+            return _drift(table)
         case _:
             return None
 
@@ -152,6 +157,60 @@ def _radar(table: Table) -> Figure | None:
         ],
         "layout": _layout(420),
     }
+
+
+def _drift(table: Table) -> Figure | None:
+    """Mean distance by own utterance, a bold line a meter, over the thin lines of single speakers."""
+    spot = {name: place for place, name in enumerate(table.columns)}
+    said: dict[tuple[str, str], list[tuple[int, float | None]]] = {}
+    for row in table.rows:
+        speaker = str(row[spot["meter"]]), f"{row[spot['talk']]} {row[spot['seat']]}"
+        said.setdefault(speaker, []).append((int(row[spot["turn"]] or 0), _number(row[spot["distance"]])))
+    # By the number of the own utterance: speakers take turns, and a mean by turn would jump from one to the other.
+    points = [
+        (meter, who, number, distance)
+        for (meter, who), own in said.items()
+        for number, (_, distance) in enumerate(sorted(own, key=_turn), start=int(_turn(min(own, key=_turn)) >= 0))
+        if distance is not None
+    ]
+    if not points:
+        return None
+    data: list[Figure] = []
+    for place, meter in enumerate(dict.fromkeys(point[0] for point in points)):
+        color = COLORS[place % len(COLORS)]
+        own = [point[1:] for point in points if point[0] == meter]
+        for who in list(dict.fromkeys(who for who, _, _ in own))[:MOST_LINES]:
+            line = sorted((turn, distance) for name, turn, distance in own if name == who)
+            data.append(
+                {
+                    "type": "scatter", "mode": "lines", "x": [turn for turn, _ in line], "y": [far for _, far in line],
+                    "line": {"color": color, "width": 1}, "opacity": 0.25, "showlegend": False, "legendgroup": meter,
+                    "hovertemplate": f"{_name([who])}, utterance %{{x}}: %{{y:.2f}}<extra></extra>",
+                }
+            )  # fmt: skip
+        by_turn = {turn: [value for _, at, value in own if at == turn] for turn in sorted({at for _, at, _ in own})}
+        data.append(
+            {
+                "type": "scatter", "mode": "lines+markers", "name": f"{_name([meter])} (mean)", "legendgroup": meter,
+                "x": list(by_turn), "y": [sum(values) / len(values) for values in by_turn.values()],
+                "line": {"color": color, "width": 3},
+                "customdata": [len(values) for values in by_turn.values()],
+                "hovertemplate": "utterance %{x}: %{y:.2f}, n = %{customdata}<extra></extra>",
+            }
+        )  # fmt: skip
+    axes = {
+        "xaxis": {
+            "title": {"text": "own utterance of a speaker (0: before the talk)"},
+            "dtick": 1,
+            "zeroline": False,
+        },
+        "yaxis": {"title": {"text": "distance, fraction of the scale"}, "range": [-0.03, 1.03], "automargin": True},
+    }
+    return {"data": data, "layout": {**_layout(380, **axes), "legend": {"orientation": "h", "y": 1.12}}}
+
+
+def _turn(reading: tuple[int, float | None]) -> int:
+    return reading[0]
 
 
 def _layout(height: int, **axes: Any) -> Figure:

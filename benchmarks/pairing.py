@@ -1,12 +1,16 @@
 """Several models on the same items: what each gains over the baseline, and whether a culture's own model gains most."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
 from culturepark.benchmarks.claim import claim_tables, pairs, summed_up
 from culturepark.benchmarks.statistics import holm, mcnemar_p
 from culturepark.benchmarks.task import BenchSettings, Cell, SuiteResult, Table
+
+GAIN: Final = "gain over"
+"""How the title of the table of gains begins."""
 
 
 def compare(results: Sequence[SuiteResult], settings: BenchSettings) -> tuple[Table, ...]:
@@ -38,7 +42,7 @@ def _gains(others: Sequence[SuiteResult], baseline: SuiteResult) -> Table:
     found = [(one, summed_up(pairs(one, baseline))) for one in others]
     corrected = holm([estimate.p for _, estimate in found])
     return Table(
-        title=f"gain over {baseline.model}, item by item",
+        title=f"{GAIN} {baseline.model}, item by item",
         columns=(
             "model",
             "value",
@@ -72,7 +76,7 @@ def _matrix(others: Sequence[SuiteResult], baseline: SuiteResult) -> Table:
             gains[pair.item.culture].append(pair.difference)
         rows.append((one.model, *(float(np.mean(own)) if own else None for own in gains.values())))
     return Table(
-        title=f"gain over {baseline.model} by model and culture of the data",
+        title=f"{GAIN} {baseline.model} by model and culture of the data",
         columns=("model", *cultures),
         rows=tuple(rows),
         plot="heat",

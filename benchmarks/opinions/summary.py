@@ -15,6 +15,8 @@ from culturepark.benchmarks.task import Counts, Score, Table
 from culturepark.personas.culture import Culture
 
 SEED: Final = 0
+MATRIX: Final = "similarity of each culture's answers to each country's"
+"""How the title of the matrix of cultures and countries begins."""
 
 
 class Silence(NamedTuple):
@@ -178,7 +180,7 @@ def profile(cells: Sequence[Cell], cultures: Sequence[Culture], name: str) -> Ta
 def matrix_table(near: Mapping[tuple[str, str], float], cultures: Sequence[Culture], name: str) -> Table:
     """Similarity of each culture's answers to each country's."""
     return Table(
-        title=f"similarity of each culture's answers to each country's ({name})",
+        title=f"{MATRIX} ({name})",
         columns=("culture", *(culture.country for culture in cultures)),
         rows=tuple(
             (culture.id, *(near.get((culture.id, other.country)) for other in cultures)) for culture in cultures

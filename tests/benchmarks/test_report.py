@@ -9,7 +9,9 @@ from culturepark.benchmarks.bench import Bench
 from culturepark.benchmarks.figures import draw
 from culturepark.benchmarks.pairing import compare
 from culturepark.benchmarks.report import report_page
+from culturepark.benchmarks.signatures import Check
 from culturepark.benchmarks.task import BenchSettings, Counts, ItemScore, Score, SuiteResult, Table
+from tests.benchmarks.dialogue.talking import talk
 
 EVIL = "<img src=x onerror=alert(1)></script>"
 SETTINGS = BenchSettings(suites=("moderation",))
@@ -119,3 +121,28 @@ def test_right_and_wrong_items_are_compared_by_mcnemar_too() -> None:
     assert gains.rows[0][gains.columns.index("p (McNemar)")] == pytest.approx(2 / 64)
     unknown = before.model_copy(update={"items": result("openai:a", [0] * 8).items})
     assert compare([unknown, after], SETTINGS)[0].rows[0][gains.columns.index("p (McNemar)")] is None
+
+
+def test_talks_that_checks_name_stand_on_the_page_and_are_harmless() -> None:
+    held = talk(EVIL, "Fine.")
+    check = Check(
+        name="self_repetition", title="people repeat themselves", status="fail", value=1, n=2, unit="talks", says=EVIL,
+        remedy="look", talks=(held.id,),
+    )  # fmt: skip
+    bench = Bench(
+        run="runs/x",
+        results=(),
+        comparisons={},
+        problems=(),
+        requests_sent=0,
+        requests_cached=0,
+        cost=None,
+        checks=(check,),
+    )
+
+    page = report_page(bench, [held])
+
+    assert EVIL not in page
+    assert f'<a href="#{held.id}">{held.id}</a>' in page
+    assert f'<details id="{held.id}" open>' in page
+    assert page.count("&lt;img src=x onerror=alert(1)&gt;") == 2
