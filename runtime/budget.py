@@ -2,7 +2,7 @@
 
 import asyncio
 from importlib.resources import files
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pydantic import Field
 
@@ -45,11 +45,32 @@ class Amount(NamedTuple):
     money: float
 
 
+class Allowance(Protocol):
+    """What must be asked for leave before a request goes out: the budget, held here or shared with other processes."""
+
+    @property
+    def limited_by_money(self) -> bool:
+        """Whether a price must be known before anything is sent."""
+        ...
+
+    async def reserve(self, worst: Amount) -> int:
+        """Set the worst case aside and return its ticket; waits while it may fit later.
+
+        Raises:
+            BudgetSpentError: When it cannot fit.
+        """
+        ...
+
+    async def settle(self, ticket: int, took: Amount) -> None:
+        """Replace a reservation by what the request took."""
+        ...
+
+
 class Budget:
     """Reserves the worst case before a request leaves and settles for what it really took."""
 
     def __init__(self, settings: BudgetSettings, *, spent: Amount | None = None) -> None:
-        self._limits = (settings.requests, settings.tokens, settings.money)
+        self._settings = settings
         self._spent = spent or Amount(0, 0, 0.0)
         self._reserved: dict[int, Amount] = {}
         self._next = 0
@@ -58,7 +79,7 @@ class Budget:
     @property
     def limited_by_money(self) -> bool:
         """Whether a price must be known before anything is sent."""
-        return self._limits[2] is not None
+        return self._settings.money is not None
 
     @property
     def spent(self) -> Amount:
@@ -72,11 +93,9 @@ class Budget:
             BudgetSpentError: When it cannot fit even after everything in flight has settled.
         """
         async with self._settled:
-            while (short := self._short_of(worst)) is not None:
+            while (short := short_of(self._settings, _sum(self._spent, *self._reserved.values(), worst))) is not None:
                 if not self._reserved:
-                    raise BudgetSpentError(
-                        f"the budget of {short} is spent; what is done is saved; raise it and run the same command"
-                    )
+                    raise spent_error(short)
                 await self._settled.wait()
             self._next += 1
             self._reserved[self._next] = worst
@@ -89,12 +108,19 @@ class Budget:
             self._spent = _sum(self._spent, took)
             self._settled.notify_all()
 
-    def _short_of(self, worst: Amount) -> str | None:
-        held = _sum(self._spent, *self._reserved.values(), worst)
-        for name, limit, need in zip(("requests", "tokens", "money"), self._limits, held, strict=True):
-            if limit is not None and need > limit:
-                return f"${limit:g}" if name == "money" else f"{limit} {name}"
-        return None
+
+def short_of(settings: BudgetSettings, held: Amount) -> str | None:
+    """The first limit that an amount is over, in words; None where it fits."""
+    limits = (settings.requests, settings.tokens, settings.money)
+    for name, limit, need in zip(Amount._fields, limits, held, strict=True):
+        if limit is not None and need > limit:
+            return f"${limit:g}" if name == "money" else f"{limit} {name}"
+    return None
+
+
+def spent_error(short: str) -> BudgetSpentError:
+    """What ends a run whose budget is spent."""
+    return BudgetSpentError(f"the budget of {short} is spent; what is done is saved; raise it and run the same command")
 
 
 def worst_case(request: Request, price: Price) -> Amount:
@@ -138,7 +164,7 @@ def load_prices() -> PriceTable:
     return build(PriceTable, parse_yaml(text, place="prices.yaml"), place="prices.yaml")
 
 
-def require_price(identity: str, budget: Budget) -> Price:
+def require_price(identity: str, budget: Allowance) -> Price:
     """Price of a model, or zero where it is unknown and no money limit asks for it.
 
     Raises:

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 import sqlalchemy as sa
 from pydantic import Field
@@ -12,6 +12,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.wait import wait_random_exponential
 
 from culturepark.runtime.budget import (
+    Allowance,
     Amount,
     Budget,
     BudgetSettings,
@@ -25,7 +26,7 @@ from culturepark.runtime.hashing import sha256
 from culturepark.runtime.models.endpoint import RetryableError
 from culturepark.runtime.record import Record
 from culturepark.runtime.request import Completed, Message, Model, Reply, Request
-from culturepark.runtime.store import CommittedReply, PromptMessage, RemovedSpending, Store
+from culturepark.runtime.store import CommittedReply, PromptMessage, Put, RemovedSpending, Store
 
 REMEMBERED_MESSAGES = 50_000
 LONGEST_WAIT = 60.0
@@ -62,6 +63,22 @@ class Tally:
         self.tokens_prefix += reply.tokens_cached
         self.cost = None if cost is None or self.cost is None else self.cost + cost
 
+    def take(self) -> "Tally":
+        """What was counted since the last taking, to be counted elsewhere."""
+        taken = replace(self)
+        self.sent = self.cached = self.tokens_in = self.tokens_out = self.tokens_prefix = 0
+        self.cost = 0.0
+        return taken
+
+    def merge(self, other: "Tally") -> None:
+        """Count what another process counted."""
+        self.sent += other.sent
+        self.cached += other.cached
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
+        self.tokens_prefix += other.tokens_prefix
+        self.cost = None if other.cost is None or self.cost is None else self.cost + other.cost
+
 
 class Pace:
     """Spaces requests so that no more than a given amount passes in a minute, evenly."""
@@ -89,7 +106,7 @@ class Ledger:
         endpoint: Model | None,
         *,
         identity: str | None = None,
-        budget: Budget | None = None,
+        budget: Allowance | None = None,
         limits: LimitSettings | None = None,
         tally: Tally | None = None,
     ) -> None:
@@ -103,7 +120,7 @@ class Ledger:
         self.tally = tally or Tally()
         self._store = store
         self._endpoint = endpoint
-        self._budget = budget or Budget(BudgetSettings())
+        self._budget: Allowance = budget or Budget(BudgetSettings())
         self._limits = limits or LimitSettings()
         self._price: Price = require_price(self.identity, self._budget)
         self._request_pace = Pace(self._limits.requests_per_minute)
@@ -111,6 +128,11 @@ class Ledger:
         self._in_flight: dict[str, asyncio.Future[Completed]] = {}
         self._stored_messages: dict[str, None] = {}
         self._reached = False
+
+    @property
+    def door(self) -> "Door":
+        """What another process needs to open a ledger on the same model; budget and store are its own."""
+        return Door(self._endpoint, self.identity, self._limits)
 
     async def complete(self, request: Request) -> Completed:
         """Return the committed reply to a request, asking the endpoint only if there is none.
@@ -151,7 +173,9 @@ class Ledger:
             raise NotCommittedError(request, key=key)
         started = time.monotonic()
         reply = await self._ask(self._endpoint, request)
-        await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started)
+        if not await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started):
+            # Another worker asked the same at the same time, and was first: there is one reply to a request.
+            reply = self._committed(key) or reply
         return Completed(reply, key, cached=False)
 
     async def _ask(self, endpoint: Model, request: Request) -> Reply:
@@ -195,7 +219,8 @@ class Ledger:
 
     async def _commit(
         self, request: Request, reply: Reply, *, key: str, chain: tuple[str, ...], seconds: float
-    ) -> None:
+    ) -> bool:
+        """Commit a reply; returns whether the run had none for this request."""
         run_id = self._store.run_id
         new = [
             {
@@ -222,18 +247,19 @@ class Ledger:
             "cost": actual(reply, self._price).money,
             "seconds": seconds,
         }
-        insert_messages = self._store.insert_new(_MESSAGES)
-        insert_reply = self._store.insert_new(_REPLIES)
-
-        def job(connection: sa.Connection) -> None:
-            if new:
-                connection.execute(insert_messages, new)
-            connection.execute(insert_reply, [row])
-
-        await self._store.write(job)
+        _, replies = await self._store.commit(Put(PromptMessage, new), Put(CommittedReply, [row]))
         self._stored_messages.update(dict.fromkeys(chain))
         while len(self._stored_messages) > REMEMBERED_MESSAGES:
             del self._stored_messages[next(iter(self._stored_messages))]
+        return replies == 1
+
+
+class Door(NamedTuple):
+    """A model and how it may be pressed: a ledger without its store and its budget."""
+
+    endpoint: Model | None
+    identity: str
+    limits: LimitSettings
 
 
 def spent_before(store: Store) -> Amount:
@@ -277,7 +303,6 @@ def _wait(state: RetryCallState) -> float:
     return _BACKOFF(state)
 
 
-_MESSAGES = cast(sa.Table, PromptMessage.__table__)
 _REPLIES = cast(sa.Table, CommittedReply.__table__)
 _COMMITTED = sa.select(_REPLIES.c.reply).where(
     _REPLIES.c.run_id == sa.bindparam("run"), _REPLIES.c.key == sa.bindparam("key")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.store import Base, Store
+from culturepark.runtime.store import Base, Change, Put, Store
 from culturepark.simulation.exclusions import refuse_removed
 from culturepark.simulation.transcript import Transcript
 
@@ -102,15 +102,14 @@ def position_of(store: Store, talk: str) -> int:
 
 
 async def save_turn(store: Store, talk: str, turn: Turn) -> None:
-    """Commit one utterance. A second commit of the same turn is a fault of ours and raises."""
-    row = _turn_row(store, talk, turn)
-    await store.write(lambda connection: connection.execute(_TURN_INSERT, row))
+    """Commit one utterance; once it is there, it stays as it is."""
+    await store.commit(Put(TurnRow, [_turn_row(store, talk, turn)]))
 
 
 async def set_status(store: Store, talk: str, status: Status, reason: str | None = None) -> None:
     """Mark how a talk stands."""
-    change = sa.update(_TALKS).where(_TALKS.c.run_id == store.run_id, _TALKS.c.id == talk)
-    await store.write(lambda connection: connection.execute(change.values(status=status, reason=reason)))
+    key, values = {"run_id": store.run_id, "id": talk}, {"status": status, "reason": reason}
+    await store.commit(Change(TalkRow, key, values))
 
 
 def load_transcripts(
@@ -171,9 +170,6 @@ def statuses(store: Store, ids: Sequence[str]) -> dict[str, Status]:
     with store.engine.connect() as connection:
         known = {talk: cast(Status, status) for talk, status in connection.execute(query)}
     return {talk: known[talk] for talk in ids if talk in known}
-
-
-_TURN_INSERT = sa.insert(_TURNS)
 
 
 def _turn_row(store: Store, talk: str, turn: Turn) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -54,6 +55,16 @@ class Endpoint:
         self.identity = identity
         self.model = model
         self.dialect = dialect
+        # How to make it again in another process, which has the key from an environment of its own.
+        self._made = partial(
+            Endpoint,
+            identity=identity,
+            model=model,
+            base_url=base_url,
+            dialect=dialect,
+            timeout=timeout,
+            concurrency=concurrency,
+        )
         self._where = base_url or "https://api.openai.com/v1"
         self._gives_logprobs = True
         self._client = AsyncOpenAI(
@@ -66,6 +77,10 @@ class Endpoint:
             ),
         )
         self.concurrency = concurrency
+
+    def __reduce__(self) -> "tuple[partial[Endpoint], tuple[()]]":
+        """Travel without the key and without connections."""
+        return self._made, ()
 
     async def ask(self, request: Request) -> Reply:
         """Send one request once.
