@@ -17,7 +17,8 @@ from culturepark.runtime.store import Store
 def pack(work: Callable[..., Any]) -> bytes:
     """Write down a function with all that it refers to, the store and the ledgers as names."""
     written = io.BytesIO()
-    _Packer(written).dump(work)
+    packing: Any = _Packer  # Ray's copy of cloudpickle has no types
+    packing(written).dump(work)
     return written.getvalue()
 
 
@@ -34,9 +35,6 @@ def unpack(packed: bytes, *, store: Store, ledger: Callable[[Door], Ledger]) -> 
 
 
 class _Packer(CloudPickler):
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file)
-
     def persistent_id(self, found: object) -> Any:
         if isinstance(found, Store):
             return (None,)

@@ -139,7 +139,7 @@ def _connected(address: str | None, store: Store) -> Iterator[None]:
             ray.init(
                 address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **options
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # of many kinds, plain ones among them
             where = "on this machine" if address is None else f"at {address}"
             reason = str(error).splitlines()[0]
             raise CultureParkError(
