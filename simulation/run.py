@@ -74,9 +74,12 @@ async def _hold(
     store: Store, ledger: Ledger, transcript: Transcript, protocol: TurnProtocol, sampling: Sampling
 ) -> None:
     seed = request_seed(transcript)
+    flagged = sum(bool(turn.flags) for turn in transcript.turns)
 
     async def on_turn(turn: Turn) -> None:
-        await save_turn(store, transcript.id, turn)
+        nonlocal flagged
+        flagged += bool(turn.flags)
+        await save_turn(store, transcript.id, turn, flagged=flagged)
 
     async def asker(prompt: str) -> str:
         request = Request(
