@@ -15,6 +15,7 @@ class TalkLineRow(Base):
     """What a list says of a talk; follows from the talk, and is written together with it."""
 
     __tablename__ = "talk_lines"
+    __table_args__ = (sa.Index("talk_lines_in_order", "run_id", "position"),)
 
     run_id: Mapped[str] = mapped_column(primary_key=True)
     talk: Mapped[str] = mapped_column(primary_key=True)

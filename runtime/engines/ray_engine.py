@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
@@ -134,6 +135,7 @@ async def _check(workers: Sequence[Any]) -> None:
 @contextmanager
 def _connected(address: str | None, store: Store) -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
+    main = threading.current_thread() is threading.main_thread()
     with _private_cluster(store) if address is None else _joined() as options:
         try:
             ray.init(
@@ -146,7 +148,8 @@ def _connected(address: str | None, store: Store) -> Iterator[None]:
                 f"--engine ray: no cluster {where} ({reason}); `ray start --head` makes one, `ray status` looks at it"
             ) from None
         try:
-            signal.signal(signal.SIGTERM, before)  # Ray put its own in place, which would end the run unsaved
+            if main and before is not None:
+                signal.signal(signal.SIGTERM, before)  # Ray put its own in place, which would end the run unsaved
             note(f"ray: {len(ray.nodes())} nodes, {int(ray.cluster_resources().get('CPU', 0))} processors")
             yield
         finally:

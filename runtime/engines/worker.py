@@ -113,8 +113,12 @@ class Desk:
         """Lease a request's worst case, and wait for its place in line."""
         ticket = await self._budget.reserve(worst)
         self._held[ticket] = (owner, worst)
-        await self._requests.wait()
-        await self._tokens.wait(worst.tokens)
+        try:
+            await self._requests.wait()
+            await self._tokens.wait(worst.tokens)
+        except asyncio.CancelledError:
+            await self.settle(ticket, Amount(0, 0, 0.0))
+            raise
         return ticket
 
     async def settle(self, ticket: int, took: Amount) -> None:

@@ -5,10 +5,9 @@ Workers have the environment this was started in, as they have on a real cluster
 """
 
 import json
+import os
 import sys
 import tempfile
-
-from ray.cluster_utils import Cluster
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}
 
@@ -16,7 +15,10 @@ NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": F
 def main() -> None:
     """Start both nodes, say where, and obey."""
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
-        cluster = Cluster(initialize_head=True, head_node_args={**NODE, "_temp_dir": folder})
+        os.environ["RAY_TMPDIR"] = folder  # read when Ray is imported
+        from ray.cluster_utils import Cluster
+
+        cluster = Cluster(initialize_head=True, head_node_args=NODE)
         second = cluster.add_node(**NODE)
         cluster.wait_for_nodes()
         sys.stdout.write(json.dumps({"address": cluster.address}) + "\n")

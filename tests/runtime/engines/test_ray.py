@@ -40,6 +40,7 @@ class Circle:
         return Cue(scene.seats[len(scene.turns) % len(scene.seats)], guidance=scene.rng.choice(["Tell.", "Ask."]))
 '''
 TOKEN = "5" * 64
+TRIES = 3
 ENVIRONMENT = {
     **os.environ,
     "OPENAI_API_KEY": "sk-canary-5512",
@@ -127,6 +128,17 @@ class Nodes(NamedTuple):
 
 @contextmanager
 def nodes() -> Iterator[Nodes]:
+    # Ray gives a node 30 seconds to start; on a machine that is busy with other things, more than one try may be needed.
+    for _ in range(TRIES):
+        with _started() as (said, child):
+            if said:
+                yield Nodes(json.loads(said)["address"], child)
+                return
+    pytest.fail(f"no cluster came up in {TRIES} tries")
+
+
+@contextmanager
+def _started() -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     child = subprocess.Popen(
         [sys.executable, "-m", "tests.runtime.engines.cluster"], cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, text=True,
@@ -134,10 +146,23 @@ def nodes() -> Iterator[Nodes]:
     assert child.stdin is not None
     assert child.stdout is not None
     try:
-        yield Nodes(json.loads(child.stdout.readline())["address"], child)
+        yield child.stdout.readline(), child
     finally:
         child.stdin.close()
         child.wait(60)
+        child.stdout.close()
+
+
+def done_by_ray(*command: object, cwd: Path, expect: int = 0) -> tuple[str, str]:
+    """Run a command that starts Ray itself, again where the machine was too busy for Ray to start."""
+    for _ in range(TRIES):
+        child = start(*command, cwd=cwd)
+        out, err = child.communicate(timeout=400)
+        if "timed out during startup" not in err:
+            break
+    assert child.returncode == expect, err[-3000:]
+    assert "Traceback" not in err, err
+    return out, err
 
 
 def until(reached: int, stub: StubServer, child: "subprocess.Popen[str]") -> None:
@@ -152,7 +177,8 @@ def test_ray_on_this_machine_gives_what_the_local_engine_gives(tmp_path: Path, m
         local = json.loads(finish(start(*job(stub.base_url, tmp_path, "local"), cwd=tmp_path)))
         asked = stub.stats.distinct
         stub.reset()
-        spread = json.loads(finish(start(*job(stub.base_url, tmp_path, "spread", "--engine", "ray"), cwd=tmp_path)))
+        out, _ = done_by_ray(*job(stub.base_url, tmp_path, "spread", "--engine", "ray"), cwd=tmp_path)
+        spread = json.loads(out)
 
         assert stub.stats.distinct == asked
         assert stub.stats.requests == spread["requests_sent"]
@@ -200,14 +226,12 @@ def test_the_request_budget_is_exact_across_workers(
     study = tmp_path / "study.yaml"
     study.write_text("model: openai:stub\nbudget: {requests: 29}\nsimulate: {talks: 10}\n", encoding="utf-8")
     with serving(delay=0.02) as stub:
-        child = start(
+        _, err = done_by_ray(
             "simulate", study, "--run", tmp_path / f"capped{shared}", "--base-url", stub.base_url, "--engine", "ray", *store,
-            cwd=tmp_path,
+            cwd=tmp_path, expect=1,
         )  # fmt: skip
-        _, err = child.communicate(timeout=400)
 
         assert stub.stats.requests == 29
-    assert child.returncode == 1
     assert err.splitlines()[-1] == (
         "stopped: the budget of 29 requests is spent; what is done is saved; raise it and run the same command"
     )
