@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--samples", default="41000,410000,4100000,41000000", help="comma-separated")
     parser.add_argument("--turns", type=int, default=14)
     parser.add_argument("--samples-per-talk", type=float, help="else the middle of what `estimate` expects")
-    parser.add_argument("--store-kb", type=float, default=80, help="of the store, a refined talk")
+    parser.add_argument("--store-kb", type=float, default=140, help="of the store, a refined talk")
     parser.add_argument("--prefill", type=float, default=20_000, help="prompt tokens/s of a GPU")
     parser.add_argument("--cached", type=float, default=0.8, help="share of prompt tokens read from the prefix cache")
     parser.add_argument("--decode", type=float, default=2_500, help="output tokens/s of a GPU")
