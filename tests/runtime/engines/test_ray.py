@@ -208,7 +208,7 @@ def test_a_worker_a_node_and_the_driver_die_and_nothing_is_lost(
             cluster.kill_second()
             until(whole * 9 // 10, stub, first)  # among the verdicts
             first.send_signal(signal.SIGKILL)
-            first.wait()
+            first.communicate()
             again = json.loads(finish(start(*command, cwd=tmp_path)))
 
         assert stub.stats.distinct == asked
