@@ -2,12 +2,17 @@
 
 import asyncio
 import math
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
+from pydantic import Field
+
+from culturepark.benchmarks.likelihood import apart
 from culturepark.benchmarks.parsing import Kind, Read, read_choice, refuses
 from culturepark.benchmarks.task import Counts, Scoring
+from culturepark.runtime.console import note
 from culturepark.runtime.errors import ModelError
 from culturepark.runtime.hashing import seed_from
 from culturepark.runtime.ledger import Ledger
@@ -21,8 +26,11 @@ DRAWN: Final = Sampling(temperature=1, top_p=1, max_tokens=32)
 WRITTEN: Final = Sampling(temperature=0, top_p=1, max_tokens=64)
 LEAST_MASS: Final = 0.01
 """Probability that the options need together: below it their shares say nothing about what the model would say."""
+BLOCK: Final = 6
+"""Most questions that one lane asks in a row before it looks for the next ones."""
+SOON: Final = 5.0
+"""Seconds of work below which nobody needs to be told how long it will take."""
 
-Q = TypeVar("Q")
 OpenLedger = Callable[[Scoring], Awaitable[Ledger]]
 """Opens the ledger of a way of scoring when it is first needed."""
 
@@ -37,6 +45,8 @@ class Closed(Record):
     """The words that answer it, in the order they are shown in."""
     meanings: tuple[str, ...] = ()
     """What stands beside each option, where options are letters or numbers."""
+    draw: int = Field(default=0, ge=0)
+    """Which reply is asked for: at a temperature above 0 each draw is another one."""
 
 
 class Open(Record):
@@ -44,6 +54,18 @@ class Open(Record):
 
     id: str
     messages: tuple[Message, ...]
+
+
+class Asked(Protocol):
+    """What can be asked."""
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The prompt."""
+        ...
+
+
+Q = TypeVar("Q", bound=Asked)
 
 
 class Answer(Record):
@@ -58,6 +80,8 @@ class Answer(Record):
     """Probability of each option, normalised over the options; None where the endpoint does not give it."""
     mass: float | None = None
     """Probability of all options together, before they were normalised; with endpoints an upper bound."""
+    logprobs: tuple[float, ...] | None = None
+    """Natural log of the probability of each whole option; None unless scored by likelihood."""
     key: str = ""
     """Ledger key of the reply."""
 
@@ -74,32 +98,43 @@ class Asker:
         identity: str,
         seed: int = 0,
         concurrency: int = 32,
+        held: bool = False,
         progress: Reporter | None = None,
     ) -> None:
-        """`model` is the name after `--model`, `identity` names its weights."""
+        """`model` is the name after `--model`, `identity` names its weights.
+
+        `held` says that the server holds every reply to the options. A draw is then a draw of their shares, however
+        unlikely all options are together, and no question can be refused.
+        """
         self.scoring = scoring
         self.model = model
         self.identity = identity
         self.seed = seed
+        self.held = held
         self._open_ledger = open_ledger
         # Likelihoods are computed in batches of whatever waits, so all may wait together.
         self._slots = concurrency if scoring == "generate" else max(concurrency, 256)
         self._progress = progress or Silent()
+        self._pace: float | None = None
+        """Seconds a character of a prompt took, over all that was asked before."""
 
-    async def choose(
-        self, questions: Sequence[Closed], *, what: str = "", sampling: Sampling = GREEDY, draw: int = 0
-    ) -> list[Answer]:
-        """Ask closed questions, in order.
+    @property
+    def can_refuse(self) -> bool:
+        """Whether a reply may be something else than an option."""
+        return self.scoring == "generate" and not self.held
+
+    async def choose(self, questions: Sequence[Closed], *, what: str = "", sampling: Sampling = GREEDY) -> list[Answer]:
+        """Ask closed questions; answers are in their order.
 
         By generation the reply is read strictly (`read_choice`), and shares come from the log-probabilities of the
-        options' first tokens, where the endpoint gives them and the first tokens differ. By likelihood the choice is
-        the option with the highest probability, the first of equals; `sampling` and `draw` then change nothing.
+        options' first tokens, where the endpoint gives them and they tell the options apart. Where a server of our own
+        answers, the rest of an option that begins as another (`10` as `1`) is asked for. By likelihood the choice is
+        the option with the highest probability, the first of equals; `sampling` and draws then change nothing.
 
         Args:
             questions: Any number.
             what: Is shown as progress.
-            sampling: Of the reply; at a temperature above 0 each `draw` is another reply.
-            draw: From 0.
+            sampling: Of the reply.
 
         Raises:
             EndpointDownError: When nothing can be asked.
@@ -114,15 +149,16 @@ class Asker:
                 messages=question.messages,
                 purpose=purpose,
                 sampling=GREEDY if likelihood else sampling,
-                draw=0 if likelihood else draw,
-                seed=0 if likelihood or sampling.temperature == 0 else self._seed(question.id, draw),
+                draw=0 if likelihood else question.draw,
+                seed=0 if likelihood or sampling.temperature == 0 else self._seed(question.id, question.draw),
                 labels=question.options,
             )
             try:
                 completed = await ledger.complete(request)
+                reply = await _settled(ledger, request, completed.reply) if self.held else completed.reply
             except ModelError as error:
                 return Answer(kind="failed", text=str(error))
-            return closed_answer(completed.reply, question, scoring=self.scoring, key=completed.key)
+            return closed_answer(reply, question, scoring=self.scoring, held=self.held, key=completed.key)
 
         return await self._each(questions, one, what)
 
@@ -149,33 +185,73 @@ class Asker:
         return seed_from(self.seed, question, draw)
 
     async def _each(self, questions: Sequence[Q], ask: Callable[[Q], Awaitable[Answer]], what: str) -> list[Answer]:
-        slots = asyncio.Semaphore(self._slots)
-        self._progress.start(what or "questions", total=len(questions))
+        """Ask in lanes: prompts that begin alike go one after the other, so that the server has read their beginning.
 
-        async def one(question: Q) -> Answer:
-            async with slots:
-                answer = await ask(question)
-            self._progress.advance()
-            return answer
+        Asked all at once they would be read side by side, each from its start.
+        """
+        words = [tuple(message.content for message in question.messages) for question in questions]
+        order = sorted(range(len(questions)), key=words.__getitem__)
+        block = min(BLOCK, math.ceil(len(questions) / self._slots)) or 1
+        blocks = iter([order[start : start + block] for start in range(0, len(order), block)])
+        answers: dict[int, Answer] = {}
+        size = sum(len(part) for prompt in words for part in prompt)
+        self._announce(what, len(questions), size)
+        began = time.monotonic()
 
-        tasks = [asyncio.create_task(one(question)) for question in questions]
+        async def lane() -> None:
+            for places in blocks:
+                for place in places:
+                    answers[place] = await ask(questions[place])
+                    self._progress.advance()
+
+        tasks = [asyncio.create_task(lane()) for _ in range(min(self._slots, len(questions)))]
         try:
-            return list(await asyncio.gather(*tasks))
+            await asyncio.gather(*tasks)
         finally:
             for task in tasks:  # after an error that ends the run; those that are done do not mind
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        self._pace = (time.monotonic() - began) / max(size, 1)
+        return [answers[place] for place in range(len(questions))]
+
+    def _announce(self, what: str, requests: int, size: int) -> None:
+        seconds = None if self._pace is None else self._pace * size
+        if seconds is not None and seconds > SOON:
+            note(f"{what}: {requests} requests, about {seconds:.0f} s at the pace so far")
+        self._progress.start(what or "questions", total=requests)
 
 
-def closed_answer(reply: Reply, question: Closed, *, scoring: Scoring, key: str) -> Answer:
+async def _settled(ledger: Ledger, request: Request, reply: Reply) -> Reply:
+    """A reply with the shares of options that begin as others do, each asked for alone."""
+    given = reply.label_logprobs or {}  # nothing where none of them is among the likely tokens
+    if all(option in given for option in request.labels):
+        return reply
+    whole = dict(given)
+    for option in request.labels:
+        if option not in given:
+            alone = request.model_copy(update={"labels": (option,)})
+            whole |= (await ledger.complete(alone)).reply.label_logprobs or {}
+    if any(option not in whole for option in request.labels):
+        return reply
+    options = [tuple(map(ord, option)) for option in request.labels]
+    values = apart(options, [whole[option] for option in request.labels])
+    return reply.model_copy(update={"label_logprobs": dict(zip(request.labels, values, strict=True))})
+
+
+def closed_answer(reply: Reply, question: Closed, *, scoring: Scoring, held: bool = False, key: str) -> Answer:
     """Read a reply to a closed question."""
-    mass, shares = option_shares(reply, question.options, exact=scoring == "likelihood")
+    mass, shares = option_shares(reply, question.options, exact=held or scoring == "likelihood")
+    logprobs: tuple[float, ...] | None = None
     if scoring == "likelihood":
-        assert shares is not None  # a model that is scored this way gives every option's probability
+        # A model that is scored this way gives every option's probability.
+        assert shares is not None and reply.label_logprobs is not None  # noqa: PT018
+        logprobs = tuple(reply.label_logprobs[option] for option in question.options)
         read = Read("answered", max(range(len(shares)), key=shares.__getitem__))
     else:
         read = read_choice(reply.text, question.options, meanings=question.meanings, finish_reason=reply.finish_reason)
-    return Answer(kind=read.kind, text=reply.text, choice=read.choice, shares=shares, mass=mass, key=key)
+    return Answer(
+        kind=read.kind, text=reply.text, choice=read.choice, shares=shares, mass=mass, logprobs=logprobs, key=key
+    )
 
 
 def open_answer(reply: Reply, *, key: str) -> Answer:
@@ -193,19 +269,17 @@ def option_shares(
 
     Args:
         reply: With log-probabilities, or without.
-        options: In the order of the shares.
-        exact: Whether they are those of whole options. An endpoint gives those of first tokens: options that begin
-            alike (`1` and `10`) then have no shares, and neither have options that are all unlikely.
+        options: In the order of the shares. Where one of them could not be told from another there are no shares.
+        exact: Whether the shares count however unlikely all options are: those of whole options do, and those of a
+            server that lets nothing else through. Other endpoints would have said something else.
     """
     logprobs = reply.label_logprobs
     if logprobs is None:
         return None, None
+    mass = min(sum(math.exp(logprobs[option]) for option in options if option in logprobs), 1.0)
+    if any(option not in logprobs for option in options) or (not exact and mass < LEAST_MASS):
+        return mass, None
     values = [logprobs[option] for option in options]
-    mass = sum(map(math.exp, values))
-    if not exact:
-        mass = min(mass, 1.0)
-        if len({option[:1].casefold() for option in options}) < len(options) or mass < LEAST_MASS:
-            return mass, None
     top = max(values)
     weights = [math.exp(value - top) for value in values]
     whole = sum(weights)

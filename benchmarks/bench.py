@@ -3,14 +3,16 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
 from culturepark import Study
 from culturepark.benchmarks.asking import Asker
 from culturepark.benchmarks.likelihood import LikelihoodModel, refuse_endpoint
 from culturepark.benchmarks.results import load_results, save_result
 from culturepark.benchmarks.suites import SUITES, Suite, chosen_suites
-from culturepark.benchmarks.task import BenchSettings, Scoring, SuiteResult, Table
+from culturepark.benchmarks.task import BenchSettings, NoDataError, Scoring, SuiteResult, Table
 from culturepark.runtime.budget import Budget
+from culturepark.runtime.console import note, silent
 from culturepark.runtime.errors import BudgetSpentError, CultureParkError, EndpointDownError
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
 from culturepark.runtime.models.opening import check_address, open_model
@@ -22,6 +24,9 @@ from culturepark.runtime.store import Store, only_writer, open_store
 from culturepark.training.saved import ROWS, TRAINING, VALIDATION
 
 MakeLedger = Callable[[Model], Ledger]
+LANES = 4
+"""Questions in flight to a server of our own: fewer than its slots, so that each finds the slot that has read its
+beginning."""
 
 
 class Bench(Record):
@@ -33,9 +38,19 @@ class Bench(Record):
     """By suite, what is said of several models together."""
     problems: tuple[str, ...]
     """Each in one line, of suites that came to nothing and of parts that did."""
+    missing: tuple[str, ...] = ()
+    """Suites of `all` that have no data here, each in one line; no problem, for they were not named."""
     requests_sent: int
     requests_cached: int
     cost: float | None
+
+
+class Troubles(NamedTuple):
+    """What came to nothing, while the rest went on."""
+
+    problems: list[str]
+    missing: dict[str, str]
+    """By suite, see `Bench.missing`."""
 
 
 async def bench(study: Study, folder: Path, *, store_url: str | None = None, show: bool = False) -> Bench:
@@ -55,19 +70,19 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
     names = bench_models(study)
     specs = [_checked(name, study) for name in names]
     results: list[SuiteResult] = []
-    problems: list[str] = []
+    troubles = Troubles([], {})
     with only_writer(folder), closing(open_store(folder, url=store_url)) as store:
         tally = Tally()
         budget = Budget(study.budget, spent=spent_before(store))
 
         def make_ledger(model: Model) -> Ledger:
-            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally)
+            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally, tell=note if show else silent)
 
         with show_progress(tally) if show else nullcontext(Silent()) as progress:
             for place, (name, spec) in enumerate(zip(names, specs, strict=True)):
                 async with _open_asker(name, spec, study, make_ledger, progress) as asker:
                     for suite_name, suite in suites.items():
-                        found = await _run(suite, asker, settings, problems, what=f"{suite_name}, {name}")
+                        found = await _run(suite, asker, settings, troubles, suite_name=suite_name)
                         if found is not None:
                             save_result(store, found, place=place)
                             results.append(found)
@@ -75,7 +90,8 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
             run=str(folder),
             results=tuple(results),
             comparisons=compare_models(results),
-            problems=(*problems, *(problem for result in results for problem in result.problems)),
+            problems=(*troubles.problems, *(problem for result in results for problem in result.problems)),
+            missing=tuple(troubles.missing.values()),
             requests_sent=tally.sent,
             requests_cached=tally.cached,
             cost=tally.cost,
@@ -119,14 +135,17 @@ def compare_models(results: Sequence[SuiteResult]) -> dict[str, tuple[Table, ...
 
 
 async def _run(
-    suite: Suite, asker: Asker, settings: BenchSettings, problems: list[str], *, what: str
+    suite: Suite, asker: Asker, settings: BenchSettings, troubles: Troubles, *, suite_name: str
 ) -> SuiteResult | None:
     try:
         return await suite.run(asker, settings)
     except (BudgetSpentError, EndpointDownError):
         raise
     except CultureParkError as error:
-        problems.append(f"{what}: {error}")
+        if isinstance(error, NoDataError) and suite_name not in settings.suites:
+            troubles.missing[suite_name] = str(error)
+        else:
+            troubles.problems.append(f"{suite_name}, {asker.model}: {error}")
         return None
 
 
@@ -165,7 +184,9 @@ async def _open_asker(
                     ledgers[way] = make_ledger(likelihood)
                 else:
                     address = study.base_url if spec.kind == "openai" else None
-                    opened = await stack.enter_async_context(open_model(spec, base_url=address))
+                    opened = await stack.enter_async_context(
+                        open_model(spec, base_url=address, timeout=study.limits.timeout)
+                    )
                     ledgers[way] = make_ledger(opened.endpoint)
             return ledgers[way]
 
@@ -175,6 +196,7 @@ async def _open_asker(
             model=name,
             identity=likelihood.identity if likelihood is not None else spec.identity,
             seed=study.seed,
-            concurrency=study.bench.concurrency,
+            concurrency=study.bench.concurrency if spec.kind == "openai" else min(study.bench.concurrency, LANES),
+            held=spec.kind != "openai",
             progress=progress,
         )

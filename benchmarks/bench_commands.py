@@ -23,7 +23,8 @@ def bench(
     base_url: Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server.")] = None,
     run: Annotated[Path | None, typer.Option("--run", help="Run folder, new or not; runs/bench by default.")] = None,
     study: Annotated[Path | None, typer.Option(help="Study file with a section `bench:`.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most items of a suite.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most items of a suite, for a trial.")] = None,
+    shots: Annotated[int | None, typer.Option(min=0, help="Worked examples before a question of forgetting.")] = None,
     culture: Annotated[str | None, typer.Option("--culture", help="Comma-separated ids; all by default.")] = None,
     sets: Annotated[str | None, typer.Option("--set", help="Comma-separated data sets of the suite.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of data that is not shipped.")] = None,
@@ -56,6 +57,7 @@ def bench(
                 "models": model or None,
                 "baseline": baseline,
                 "limit": limit,
+                "shots": shots,
                 "cultures": listed(culture),
                 "sets": listed(sets),
                 "data": str(data) if data else None,
@@ -84,6 +86,8 @@ def show_bench(found: "Bench") -> None:
     for suite, tables in found.comparisons.items():
         for table in tables:
             _show_table(suite, table)
+    for text in found.missing:
+        say(f"not measured: {text}")
     for problem in found.problems:
         say(f"problem: {problem}")
     say(f"{found.requests_sent} requests sent, {found.requests_cached} from the ledger; results in {found.run}")
@@ -95,6 +99,8 @@ def _show_result(result: "SuiteResult") -> None:
         f"{result.suite} (version {result.version}), {result.model}: {counts.asked} asked, {counts.answered} answered, "
         f"{counts.refused} refused, {counts.invalid} invalid, {counts.failed} failed"
     )
+    if result.trial:
+        say(result.trial)
     print_table(
         ("score", "value", "low", "high", "n", "clusters", "note"),
         [

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from culturepark.benchmarks.opinions.scoring import diagonal_wins
-from culturepark.benchmarks.statistics import paired_interval, sign_flip_p
+from culturepark.benchmarks.diagonal import diagonal
+from culturepark.benchmarks.statistics import crossed_interval, paired_interval, sign_flip_p
 from culturepark.runtime.console import print_table
 
 SIZES: Final[dict[str, tuple[int, ...]]] = {
@@ -21,6 +21,9 @@ SIZES: Final[dict[str, tuple[int, ...]]] = {
     "wvs7 and 60 of GlobalOpinionQA": (8, 7, 5, *(1,) * 60),
     "eight data sets": (20,) * 8,
 }
+
+CROSSED: Final = ((3, 3), (4, 3), (5, 5))
+"""Sets of talks, and trainings on each."""
 
 
 class Checked(NamedTuple):
@@ -51,6 +54,20 @@ def check(sizes: Sequence[int], *, between: float, studies: int, seed: int, resa
     return Checked(covered / studies, found / studies, int(0.05 / step) * step)
 
 
+def check_crossed(talks: int, trainings: int, *, studies: int, seed: int, resamples: int = 999) -> float:
+    """Share of crossed intervals that hold the true value 0: an effect of the talks, of the training, of the model."""
+    rng = np.random.default_rng(seed)
+    rows = [str(talk) for talk in range(talks) for _ in range(trainings)]
+    columns = [str(training) for _ in range(talks) for training in range(trainings)]
+    covered = 0
+    for study in range(studies):
+        values = rng.normal(0, 1, (talks, 1)) + rng.normal(0, 1, (1, trainings)) + rng.normal(0, 1, (talks, trainings))
+        interval = crossed_interval(list(values.ravel()), rows, columns, seed=study, resamples=resamples)
+        assert interval is not None
+        covered += interval.low <= 0 <= interval.high
+    return covered / studies
+
+
 def null_wins(*, studies: int, seed: int, cultures: int = 8) -> float:
     """Mean share of countries that adapters win whose similarities are noise."""
     rng = np.random.default_rng(seed)
@@ -59,9 +76,9 @@ def null_wins(*, studies: int, seed: int, cultures: int = 8) -> float:
     shares = []
     for _ in range(studies):
         near = {(one, other): float(rng.normal()) for one in names for other in names}
-        wins = diagonal_wins(near, homes)
-        assert wins is not None
-        shares.append(wins[0] / cultures)
+        seen = diagonal(near, homes)
+        assert seen is not None
+        shares.append(seen.wins / cultures)
     return float(np.mean(shares))
 
 
@@ -77,7 +94,15 @@ def main() -> None:
         for between in (0.3, 1.0)
     ]
     print_table(("study", "clusters", "spread of clusters", "covered", "found", "attainable"), rows)
-    wins = null_wins(studies=min(given.studies, 100), seed=given.seed)
+    crossed = [
+        (
+            f"{talks} talks x {trainings} trainings",
+            check_crossed(talks, trainings, studies=given.studies, seed=given.seed),
+        )
+        for talks, trainings in CROSSED
+    ]
+    print_table(("models of several seeds", "covered"), crossed)
+    wins = null_wins(studies=given.studies, seed=given.seed)
     print_table(("null adapters", "share of diagonal wins", "chance"), [("8 cultures", wins, 1 / 8)])
 
 

@@ -1,30 +1,19 @@
 """Labelled texts from a YAML entry: a hub id, or a local JSONL or CSV file, with a map of columns and of labels."""
 
-import csv
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count as numbers
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from culturepark.benchmarks.sources import Hub, Numbered, hub_rows, local_rows
 from culturepark.runtime.errors import CultureParkError, did_you_mean
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.record import Record, build, parse_yaml, read_yaml
 from culturepark.training.filters import text_hash
 
 Fault = Literal["empty_text", "empty_label", "duplicate"]
-
-
-class Hub(Record):
-    """A data set on the Hugging Face hub."""
-
-    id: str
-    name: str | None = None
-    """Of its configuration."""
-    split: str = "test"
 
 
 class Columns(Record):
@@ -125,6 +114,7 @@ def read_registry(text: str, *, place: str, folder: Path | None) -> dict[str, En
     return {
         str(name): Entry(build(DataSet, entry, place=f"{place}, {name}"), place, folder)
         for name, entry in document.items()
+        if not (isinstance(entry, Mapping) and "layout" in entry)  # those are other suites': `published.py`
     }
 
 
@@ -142,11 +132,11 @@ def load_set(name: str, entry: Entry) -> Loaded:
             an unknown label, an empty text, a text that is there twice, or a single class.
     """
     data = entry.data
-    place = str(entry.path) if data.local is not None else f"hub {data.hub.id if data.hub else ''}"
+    place = str(entry.path) if data.hub is None else data.hub.place
     rows: list[LabelledText] = []
     left_out: Counter[Fault] = Counter()
     seen: dict[str, int] = {}
-    for line, raw in _raw_rows(entry, place):
+    for line, raw in _raw_rows(entry):
         text, label = (_cell(raw, column, place, name, entry) for column in (data.columns.text, data.columns.label))
         fault, what, column = _fault(text, label, seen.get(text_hash(text)), data)
         if fault is not None:
@@ -195,56 +185,8 @@ def _cell(raw: Mapping[str, Any], column: str, place: str, name: str, entry: Ent
     return "" if value is None else str(value)
 
 
-def _raw_rows(entry: Entry, place: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _raw_rows(entry: Entry) -> Iterator[Numbered]:
     if entry.data.hub is not None:
-        yield from enumerate(_hub_rows(entry.data.hub), start=1)
-        return
-    path = entry.path
-    assert path is not None
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            if path.suffix == ".csv":
-                # Lines are counted by rows: a quoted cell may hold line breaks.
-                yield from zip(numbers(2), csv.DictReader(file), strict=False)
-            else:
-                yield from _jsonl(file, place)
-    except FileNotFoundError:
-        raise CultureParkError(f"{place}: there is no such file; put it there, or name another --data") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CultureParkError(f"{place}: cannot be read ({error}); save it as UTF-8") from None
-
-
-def _jsonl(lines: Iterable[str], place: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise CultureParkError(f"{place}:{number}: not JSON ({error.msg}); mend that line") from None
-        if not isinstance(row, dict):
-            raise CultureParkError(f"{place}:{number}: expected an object with columns, found {type(row).__name__}")
-        yield number, row
-
-
-def _hub_rows(hub: Hub) -> Iterator[Mapping[str, Any]]:
-    try:
-        from datasets import load_dataset  # noqa: PLC0415  (slow to import, and of the extra `train`)
-    except ImportError:
-        raise CultureParkError(f"hub {hub.id}: needs `pip install culturepark[train]`") from None
-    from culturepark.training.quiet import quiet_frameworks  # noqa: PLC0415
-
-    with quiet_frameworks():
-        try:
-            found: Sequence[Mapping[str, Any]] = load_dataset(hub.id, hub.name, split=hub.split)
-        except Exception as error:  # the package raises whatever its many file systems raise
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise CultureParkError(
-                f"hub {hub.id}, split {hub.split!r}: cannot be loaded ({reason}); check the id, or use `local`"
-            ) from None
-        features = getattr(found, "features", {})
-        for row in found:
-            yield {
-                column: features[column].int2str(value) if hasattr(features.get(column), "int2str") else value
-                for column, value in row.items()
-            }
+        return hub_rows(entry.data.hub)
+    assert entry.path is not None
+    return local_rows(entry.path)

@@ -4,11 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from culturepark.benchmarks.asking import Asker
+from culturepark.benchmarks.forgetting import suite as forgetting
+from culturepark.benchmarks.harm import suite as harm
 from culturepark.benchmarks.hofstede import suite as hofstede
 from culturepark.benchmarks.knowledge import suite as knowledge
 from culturepark.benchmarks.moderation import suite as moderation
 from culturepark.benchmarks.opinions import suite as opinions
 from culturepark.benchmarks.pairing import compare
+from culturepark.benchmarks.parts import compare_parts
 from culturepark.benchmarks.task import BenchSettings, SuiteResult, Table
 from culturepark.runtime.errors import unknown
 
@@ -26,6 +29,8 @@ class Suite(NamedTuple):
 
 
 SUITES: Mapping[str, Suite] = {
+    "forgetting": Suite(forgetting.run, compare_parts),
+    "harm": Suite(harm.run, compare_parts),
     "hofstede": Suite(hofstede.run, compare),
     "knowledge": Suite(knowledge.run, compare),
     "moderation": Suite(moderation.run, compare),

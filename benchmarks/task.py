@@ -13,8 +13,12 @@ Scoring = Literal["generate", "likelihood"]
 """Whether a model writes its answer, or each option is weighed by the probability the model gives it."""
 PromptLanguage = Literal["en", "native"]
 Cell = str | int | float | None
-Plot = Literal["none", "heat", "forest", "radar"]
+Plot = Literal["none", "heat", "forest", "radar", "before_after"]
 TASK_FILE: Final = "task.yaml"
+
+
+class NoDataError(CultureParkError):
+    """A suite has no data here. Of `all` suites it is then left out; named, it is a problem."""
 
 
 class Task(Record):
@@ -30,6 +34,8 @@ class Task(Record):
     """The main one, in a sentence."""
     labels: tuple[str, ...] = ()
     """Closed labels, where all data of the suite share them."""
+    shots: int = Field(default=0, ge=0)
+    """Worked examples that are shown before a question, where `BenchSettings.shots` does not say."""
     prompts: dict[str, dict[str, str]]
     """By name of the variant, then by language, the words of the prompt."""
 
@@ -47,6 +53,10 @@ class Task(Record):
                 f"{', '.join(sorted(words))}; add it there, or ask with --prompt-language en"
             )
         return words[served]
+
+    def worded_in(self, variant: str, language: str) -> str:
+        """The language itself where a variant is worded in it, else English."""
+        return language if serving(language, self.prompts[variant]) is not None else ENGLISH
 
 
 def load_task(package: str) -> Task:
@@ -71,6 +81,8 @@ class BenchSettings(Record):
     scoring: Scoring = "generate"
     limit: int | None = Field(default=None, ge=1)
     """Most items of a suite."""
+    shots: int | None = Field(default=None, ge=0)
+    """Worked examples before a question, in suites that show any; the suite's own number by default."""
     cultures: tuple[str, ...] = ()
     """All that the suite has data of by default."""
     languages: tuple[PromptLanguage, ...] = ("en", "native")
@@ -138,7 +150,8 @@ class Table(Record):
     rows: tuple[tuple[Cell, ...], ...]
     plot: Plot = "none"
     """`heat`: the first column names rows, the others are numbers. `forest`: columns `name value low high` stand
-    among the others. `radar`: the first column names axes, the others are one series each."""
+    among the others. `radar`: the first column names axes, the others are one series each. `before_after`:
+    columns `before` and `after`, each with its `low` and `high`, behind columns of names."""
     note: str = ""
 
 
@@ -152,6 +165,12 @@ class ItemScore(Record):
     culture: str
     value: float | None
     """None where the model gave no answer."""
+    right: bool | None = None
+    """Whether the answer was right, where it was right or wrong and nothing between."""
+    measure: str = ""
+    """What `value` is, in suites whose items are measured in different ways."""
+    parts: tuple[str, ...] = ()
+    """What models are compared on apart from the whole: the set, and sub-categories as `set, kind: name`."""
 
 
 class SuiteResult(Record):
@@ -171,3 +190,10 @@ class SuiteResult(Record):
     problems: tuple[str, ...] = ()
     """Parts that could not be measured, each in one line; the command ends with exit code 1."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def trial(self) -> str | None:
+        """Says of a limited run that it is one; None of a whole one."""
+        if self.settings.limit is None:
+            return None
+        return f"limited to {self.settings.limit} items: a trial of {self.counts.asked} replies, not a measurement"

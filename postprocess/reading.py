@@ -9,6 +9,7 @@ from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.screen import screen
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.engines import LOCAL, Engine
+from culturepark.runtime.errors import ModelError
 from culturepark.runtime.models.langchain_client import LedgerChatModel
 from culturepark.runtime.progress import Reporter
 from culturepark.simulation.transcript import Transcript
@@ -35,11 +36,7 @@ async def read_talks(
     progress: Reporter,
     engine: Engine = LOCAL,
 ) -> ReadTalks:
-    """Find the opinions of complete talks, and screen them.
-
-    Raises:
-        ModelError: When the endpoint gives no reply.
-    """
+    """Find the opinions of complete talks, and screen them."""
     ids = {talk.id for talk in transcripts}
     utterances = [
         (talk.model_copy(update={"turns": ()}), turn)
@@ -51,7 +48,10 @@ async def read_talks(
     read: dict[tuple[str, int], Extracted] = {}
 
     async def read_one(item: tuple[Transcript, Turn]) -> Extracted:
-        return await extract(reader, *item)
+        try:
+            return await extract(reader, *item)
+        except ModelError:
+            return Extracted((), "no_reply")  # the ledger has counted the reason
 
     def keep(item: tuple[Transcript, Turn], found: Extracted) -> None:
         talk, turn = item

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from culturepark.runtime.budget import Amount, BudgetSettings, short_of, spent_error
-from culturepark.runtime.ledger import LimitSettings
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.store import Base, Store
 
 POLL: Final = 0.1
@@ -128,8 +128,14 @@ class StoreLeases:
 
     def _settle(self, ticket: int, took: Amount) -> None:
         with self._row() as connection:
-            connection.execute(sa.delete(_LEASES).where(_LEASES.c.ticket == ticket))
+            gone = sa.delete(_LEASES).where(_LEASES.c.ticket == ticket).returning(_LEASES.c.tokens)
+            leased = connection.scalar(gone)
+            if leased is None:
+                return  # buried with its owner
             self._spend(connection, took)
+            unused = self._seconds_each[1] * (leased - took.tokens)
+            earlier = sa.update(_ALLOWANCES).where(self._own(_ALLOWANCES))
+            connection.execute(earlier.values(token_at=_ALLOWANCES.c.token_at - unused))
 
     def _bury(self) -> None:
         with self._row() as connection:

@@ -44,22 +44,27 @@ class Request(Record):
     """Closed labels: the reply is one of these words. Log-probabilities come with it where there are any."""
 
 
+MOST_TOKENS = 2**31
+"""Of one reply, in or out: an endpoint that claims more is broken, and its sums would not fit a database."""
+
+
 class Reply(Record):
     """What the endpoint answered. Immutable once committed."""
 
     text: str
     finish_reason: str
     """As the endpoint said it: `stop`, `length`, `content_filter`, …; `refusal` where it gave one instead."""
-    tokens_in: int = Field(ge=0)
-    tokens_out: int = Field(ge=0)
-    tokens_cached: int = Field(default=0, ge=0)
+    tokens_in: int = Field(ge=0, le=MOST_TOKENS)
+    tokens_out: int = Field(ge=0, le=MOST_TOKENS)
+    tokens_cached: int = Field(default=0, ge=0, le=MOST_TOKENS)
     """Part of `tokens_in` that the endpoint read from its prefix cache."""
     model: str
     """Name of the model as the endpoint reported it."""
     label_logprobs: dict[str, float] | None = None
     """For a request with labels: natural log of the probability of each label's first token, over the whole
     vocabulary. For a label outside the endpoint's list of likely tokens it is the lowest on that list: an upper
-    bound. None where the endpoint gives no log-probabilities."""
+    bound. A label that its first token does not tell from another is left out; the only label of a request has the
+    log-probability of all its tokens. None where the endpoint gives no log-probabilities."""
 
 
 class Model(Protocol):

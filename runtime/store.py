@@ -78,8 +78,8 @@ class CommittedReply(Base):
     """Time from sending to the whole reply; outside every id."""
 
 
-class RemovedSpending(Base):
-    """What replies had cost that were removed: it stays spent."""
+class OtherSpending(Base):
+    """What was spent and no reply here stands for: replies that were removed, and tries that brought none."""
 
     __tablename__ = "removed_spending"
 
@@ -102,6 +102,14 @@ class Change(NamedTuple):
     table: type[Base]
     key: Mapping[str, Any]
     values: Mapping[str, Any]
+
+
+class Grow(NamedTuple):
+    """Amounts to add to the one row of a table that has a key; it begins with zeros."""
+
+    table: type[Base]
+    key: Mapping[str, Any]
+    more: Mapping[str, float]
 
 
 class Place(NamedTuple):
@@ -137,21 +145,27 @@ class Store:
             url = url.set(database=str(Path(url.database).resolve()))
         return Place(self.folder.resolve(), url._replace(password=None).render_as_string(), self.run_id)
 
-    async def commit(self, *changes: Put | Change) -> tuple[int, ...]:
+    async def commit(self, *changes: Put | Change | Grow) -> tuple[int, ...]:
         """Commit changes together; returns how many rows each of them touched.
 
         They are data, not code, so that a process which does not write can hand them to the one that does.
         """
         return await self.write(lambda connection: tuple(self._apply(connection, change) for change in changes))
 
-    def _apply(self, connection: sa.Connection, change: Put | Change) -> int:
+    def _apply(self, connection: sa.Connection, change: Put | Change | Grow) -> int:
         table = cast(sa.Table, change.table.__table__)
-        if isinstance(change, Change):
+        insert = self.insert_new(table)
+        if not isinstance(change, Put):
+            values: Mapping[str, Any]
+            if isinstance(change, Grow):
+                connection.execute(insert, {**change.key, **dict.fromkeys(change.more, 0)})
+                values = {name: table.c[name] + more for name, more in change.more.items()}
+            else:
+                values = change.values
             matches = [table.c[name] == value for name, value in change.key.items()]
-            return connection.execute(sa.update(table).where(*matches).values(**change.values)).rowcount
+            return connection.execute(sa.update(table).where(*matches).values(**values)).rowcount
         if not change.rows:
             return 0
-        insert = self.insert_new(table)
         # A single row is counted by every driver.
         done = connection.execute(insert, change.rows[0] if len(change.rows) == 1 else change.rows)
         return int(done.rowcount)

@@ -15,6 +15,8 @@ Scores = Mapping[Dimension, float | None]
 """By dimension; None where it is missing, which it stays."""
 
 Indices = dict[Dimension, float | None]
+Rows = Mapping[str, Indices]
+"""Indices by culture."""
 Term = tuple[int, int, int]
 FORMULAS: Final[Mapping[Dimension, tuple[Term, Term]]] = {
     "pdi": ((35, 7, 2), (25, 20, 23)),
@@ -28,11 +30,13 @@ FORMULAS: Final[Mapping[Dimension, tuple[Term, Term]]] = {
 
 Source: G. Hofstede, M. Minkov, Values Survey Module 2013 Manual. Formulas are facts; each also has a constant.
 """
+MAS: Final = 35
+"""Second weight of masculinity in the manual."""
 PAPER_MAS: Final = 25
-"""Second weight of masculinity as arXiv:2405.15145 prints it; the manual has 35."""
+"""The same as arXiv:2405.15145 prints it."""
 
 
-def indices(means: Mapping[int, float], *, mas_weight: int = 35) -> Indices:
+def indices(means: Mapping[int, float], *, mas_weight: int = MAS) -> Indices:
     """The six indices of 24 mean answers, without constants.
 
     Args:
@@ -82,10 +86,10 @@ def mean_of_others(truth: Mapping[str, Scores]) -> dict[str, Indices]:
     return fitted_leave_one_out(nothing, truth)
 
 
-def distance(one: Scores, other: Scores) -> float | None:
+def distance(one: Scores, other: Scores, *, dimensions: Sequence[Dimension] = DIMENSIONS) -> float | None:
     """Euclidean distance over the dimensions; None when one is missing on either side."""
     total = 0.0
-    for dimension in DIMENSIONS:
+    for dimension in dimensions:
         mine, theirs = one[dimension], other[dimension]
         if mine is None or theirs is None:
             return None
@@ -93,13 +97,9 @@ def distance(one: Scores, other: Scores) -> float | None:
     return sqrt(total)
 
 
-def mean_distance(given: Mapping[str, Scores], truth: Mapping[str, Scores]) -> float | None:
-    """Mean distance over the cultures in which it is defined; None when it is in none."""
-    found = [gap for culture in given if (gap := distance(given[culture], truth[culture])) is not None]
-    return sum(found) / len(found) if found else None
-
-
-def permutation_p(given: Mapping[str, Scores], truth: Mapping[str, Scores]) -> float | None:
+def permutation_p(
+    given: Mapping[str, Scores], truth: Mapping[str, Scores], *, dimensions: Sequence[Dimension] = DIMENSIONS
+) -> float | None:
     """Share of all pairings of answers with cultures that come as near as the true one, or nearer.
 
     Exact up to eight cultures, else of 9,999 drawn pairings and the true one. Cultures with a missing dimension on
@@ -109,10 +109,10 @@ def permutation_p(given: Mapping[str, Scores], truth: Mapping[str, Scores]) -> f
     Returns:
         None with fewer than two cultures.
     """
-    kept = [name for name in given if distance(given[name], truth[name]) is not None]
+    kept = [name for name in given if distance(given[name], truth[name], dimensions=dimensions) is not None]
     if len(kept) < 2:
         return None
-    mine, theirs = _centred([given[name] for name in kept]), _centred([truth[name] for name in kept])
+    mine, theirs = (_centred([rows[name] for name in kept], dimensions) for rows in (given, truth))
     gaps = np.sqrt(np.square(mine[:, None] - theirs[None, :]).sum(axis=2))
     size = len(kept)
     columns = np.arange(size)
@@ -125,7 +125,7 @@ def permutation_p(given: Mapping[str, Scores], truth: Mapping[str, Scores]) -> f
     return float(np.mean(means <= np.trace(gaps) / size + 1e-9))
 
 
-def _centred(rows: Sequence[Scores]) -> NDArray[np.float64]:
-    table = np.array([[row[dimension] for dimension in DIMENSIONS] for row in rows], dtype=np.float64)
+def _centred(rows: Sequence[Scores], dimensions: Sequence[Dimension]) -> NDArray[np.float64]:
+    table = np.array([[row[dimension] for dimension in dimensions] for row in rows], dtype=np.float64)
     centred: NDArray[np.float64] = table - table.mean(axis=0)
     return centred

@@ -2,95 +2,100 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from culturepark.benchmarks.asking import DRAWN, Answer, Asker, Closed, count, silence
-from culturepark.benchmarks.hofstede.files import Items, load_items, load_scores
+from culturepark.benchmarks.asking import DRAWN, Answer, Asker, count, silence
+from culturepark.benchmarks.hofstede.files import load_items, load_scores
 from culturepark.benchmarks.hofstede.indices import (
     DIMENSIONS,
-    ITEMS,
+    MAS,
     PAPER_MAS,
-    Indices,
+    Rows,
     distance,
     fitted_leave_one_out,
     indices,
-    mean_distance,
-    mean_of_others,
-    permutation_p,
 )
-from culturepark.benchmarks.task import BenchSettings, Counts, ItemScore, Score, SuiteResult, Table, Task, load_task
+from culturepark.benchmarks.hofstede.summary import indices_table, profile, scores
+from culturepark.benchmarks.hofstede.ways import Chosen, Kind, Way, chosen_dimensions, ways
+from culturepark.benchmarks.task import (
+    BenchSettings,
+    Counts,
+    ItemScore,
+    PromptLanguage,
+    Score,
+    SuiteResult,
+    Table,
+    Task,
+    language_of,
+    load_task,
+)
 from culturepark.personas.culture import Culture
-from culturepark.personas.language import ENGLISH
 from culturepark.personas.roster import load_roster
 from culturepark.runtime.console import note
-from culturepark.runtime.errors import unknown
-from culturepark.runtime.request import Message
+from culturepark.runtime.errors import CultureParkError, unknown
 
-Mode = Literal["paper", "sound"]
-MODES: Final[tuple[Mode, ...]] = ("paper", "sound")
-PERSONAS: Final = ("as_people", "as_person")
-WORDINGS: Final = ("begin", "which", "only")
 DRAWS: Final = 10
-"""Samples of an item where there are no probabilities, spread over its variants."""
+"""Samples of an item where there are no probabilities, spread over its ways."""
 WARNING: Final = (
     "the questionnaire's manual warns that the dimensions compare matched samples of many people in at least two "
     "countries: one person, or one model, has no score on them, and differences within a country are another matter"
 )
 
 
-Rows = Mapping[str, Indices]
-"""Indices by culture."""
+class Mode(NamedTuple):
+    """How the items are asked, and the second weight of masculinity."""
+
+    kind: Kind
+    mas: int
 
 
-class Asked(NamedTuple):
-    """One item asked in one way."""
+MODES: Final[Mapping[str, Mode]] = {
+    "paper": Mode("paper", PAPER_MAS),
+    "paper-mas35": Mode("paper", MAS),
+    "sound": Mode("sound", MAS),
+    "sound-mas25": Mode("sound", PAPER_MAS),
+}
 
-    culture: str
-    item: int
-    closed: Closed
-    answers: tuple[int, ...]
-    """What each option shown stands for, 1 to 5."""
+
+class Column(NamedTuple):
+    """What one mode and prompt language gave."""
+
+    scores: list[Score]
+    tables: list[Table]
+    items: list[ItemScore]
+    counts: Counts
 
 
 async def run(asker: Asker, settings: BenchSettings) -> SuiteResult:
-    """Measure a model in the modes of `settings.sets` (`sound` by default), in English."""
-    task = load_task(__package__)
-    data = Path(settings.data) if settings.data else None
-    modes = settings.sets or ("sound",)
-    for mode in modes:
+    """Measure a model in the modes of `settings.sets` (`sound` by default); `paper` modes are in English only.
+
+    Raises:
+        CultureParkError: For an unknown mode, or without Hofstede's table.
+    """
+    for mode in settings.sets:
         if mode not in MODES:
             raise unknown("mode of hofstede", mode, MODES, place="--set")
+    task = load_task(__package__)
+    data = Path(settings.data) if settings.data else None
     roster = load_roster()
     cultures = [roster.cultures[name] for name in roster.delegate_cultures if settings.wants(name)]
-    truth: Rows = load_scores(data, cultures)
-    items, official = load_items(data)
-    if settings.limit is not None:
-        cultures = cultures[: max(1, settings.limit // len(ITEMS))]
-    counts, scores, tables, compared = Counts(), [], [], []
-    for mode in MODES:
-        if mode not in modes:
-            continue
-        asked = _asked(items, task, cultures, mode=mode, brief=settings.limit is not None)
-        note(f"hofstede, {mode}: {len(asked)} calls, and up to {DRAWS} an item without log-probabilities")
-        means, told = await _means(asker, asked, mode)
-        counts += told
-        raw = {
-            culture.id: indices(means[culture.id], mas_weight=PAPER_MAS if mode == "paper" else 35)
-            for culture in cultures
-        }
-        kept = {culture.id: truth[culture.id] for culture in cultures}
-        given = raw if mode == "paper" else fitted_leave_one_out(raw, kept)
-        scores += _scores(mode, raw, given, kept)
-        tables.append(_table(mode, given, kept, cultures))
-        compared += [
-            ItemScore(
-                id=f"{mode}/{culture.id}", cluster=culture.id, culture=culture.id, value=None if gap is None else -gap
-            )
-            for culture in cultures
-            for gap in (distance(given[culture.id], kept[culture.id]),)
-        ]
+    truth = load_scores(data, cultures)
+    chosen = chosen_dimensions(cultures, settings.limit)
+    cultures = [culture for culture in cultures if culture.id in chosen]
+    columns: list[Column] = []
+    problems: list[str] = []
+    for mode in settings.sets or ("sound",):
+        for prompt in settings.languages if MODES[mode].kind == "sound" else ("en",):
+            try:
+                kind = "brief" if settings.limit is not None and MODES[mode].kind == "sound" else MODES[mode].kind
+                asked = _ways(task, cultures, chosen, data=data, kind=kind, prompt=prompt)
+            except CultureParkError as error:
+                problems.append(f"hofstede, {mode}, {prompt}: {error}")
+                continue
+            columns.append(await _column(asker, asked, chosen, cultures, truth.rows, mode=mode, prompt=prompt))
+    counts = sum((column.counts for column in columns), start=Counts())
     return SuiteResult(
         suite=task.name,
         version=task.version,
@@ -98,108 +103,116 @@ async def run(asker: Asker, settings: BenchSettings) -> SuiteResult:
         identity=asker.identity,
         settings=settings,
         counts=counts,
-        scores=tuple(scores),
-        tables=tuple(tables),
-        items=tuple(compared),
-        problems=silence(asker.model, counts),
+        scores=tuple(score for column in columns for score in column.scores),
+        tables=tuple(table for column in columns for table in column.tables),
+        items=tuple(item for column in columns for item in column.items),
+        problems=(*problems, *silence(asker.model, counts)),
         notes=(
-            "official wording, from the user's file" if official else task.title,
+            "official wording, from the user's file" if load_items(data)[1] else task.title,
             "legacy: report opinions first",
             WARNING,
+            *truth.notes,
         ),
     )
 
 
-def _asked(items: Items, task: Task, cultures: Sequence[Culture], *, mode: Mode, brief: bool) -> list[Asked]:
-    """Every way to ask every item: one in `paper` mode; all cyclic shifts forward and reversed in `sound` mode."""
-    forward = (1, 2, 3, 4, 5)
-    starts = [forward, forward[::-1]]
-    orders = starts if brief else [start[shift:] + start[:shift] for start in starts for shift in range(5)]
-    personas, wordings = (PERSONAS[:1], WORDINGS[:1]) if mode == "paper" else (PERSONAS, WORDINGS)
-    made = []
+def _ways(
+    task: Task, cultures: Sequence[Culture], chosen: Chosen, *, data: Path | None, kind: Kind, prompt: PromptLanguage
+) -> list[Way]:
+    """All that is asked in one mode and prompt language; errors as those of `load_items`."""
+    found: list[Way] = []
     for culture in cultures:
-        for persona in personas:
-            system = task.prompt(persona, ENGLISH).format(country=culture.country_name)
-            for number, item in items.items.items():
-                for order in orders[:1] if mode == "paper" else orders:
-                    for wording in wordings:
-                        words = [items.scales[item.scale][answer - 1] for answer in order]
-                        options = "\n".join(f"{place}: {word}" for place, word in enumerate(words, start=1))
-                        user = f"{item.text}\n\n{options}\n\n{task.prompt(wording, ENGLISH)}"
-                        closed = Closed(
-                            id=f"{culture.id}/{number}/{persona}/{wording}/{''.join(map(str, order))}",
-                            messages=(Message(role="system", content=system), Message(role="user", content=user)),
-                            options=task.labels,
-                            meanings=tuple(words),
-                        )
-                        made.append(Asked(culture.id, number, closed, order))
-    return made
+        language = language_of(prompt, data=culture.language)
+        items, _ = load_items(data, language)
+        found += ways(items, task, culture, dimensions=chosen[culture.id], kind=kind, language=language)
+    return found
 
 
-async def _means(asker: Asker, asked: Sequence[Asked], mode: Mode) -> tuple[dict[str, dict[int, float]], Counts]:
-    """Mean answer by culture and item; an item without a readable answer is missing."""
-    what = f"hofstede, {mode}"
-    first = await asker.choose([one.closed for one in asked], what=what)
-    told = list(first)
-    found: dict[tuple[str, int], list[tuple[Asked, list[Answer]]]] = {}
-    for one, answer in zip(asked, first, strict=True):
-        found.setdefault((one.culture, one.item), []).append((one, [answer]))
-    if mode == "sound":
-        # Every seventh variant: steps that share no factor with orders, wordings and personas meet all of them.
-        lacking = {key: own for key, own in found.items() if any(answers[0].shares is None for _, answers in own)}
-        for key, own in lacking.items():
-            found[key] = [(own[draw * 7 % len(own)][0], []) for draw in range(DRAWS)]
-        batch = [entry for key in lacking for entry in found[key]]
-        answers = await asker.choose([one.closed for one, _ in batch], what=f"{what}, draws", sampling=DRAWN)
-        for (_, own_answers), answer in zip(batch, answers, strict=True):
-            own_answers.append(answer)
-        told += answers
-    means: dict[str, dict[int, float]] = {one.culture: {} for one in asked}
-    for (culture, item), entries in found.items():
-        values = [
-            value for one, answers in entries for answer in answers if (value := _mean(one, answer, mode)) is not None
-        ]
-        if values:
-            means[culture][item] = float(np.mean(values))
-    return means, count(told)
-
-
-def _mean(one: Asked, answer: Answer, mode: Mode) -> float | None:
-    if mode == "sound" and answer.shares is not None:
-        return float(np.dot(answer.shares, one.answers))
-    return None if answer.choice is None else float(one.answers[answer.choice])
-
-
-def _scores(mode: Mode, raw: Rows, given: Rows, truth: Rows) -> list[Score]:
-    neutral: dict[str, Indices] = {culture: dict.fromkeys(DIMENSIONS, 0.0) for culture in raw}
-    rng = np.random.default_rng(0)
-    chance = {culture: indices(dict(zip(ITEMS, map(float, rng.integers(1, 6, 24)), strict=True))) for culture in raw}
-    if mode == "sound":
-        neutral, chance = fitted_leave_one_out(neutral, truth), fitted_leave_one_out(chance, truth)
-    defined = sum(distance(given[culture], truth[culture]) is not None for culture in given)
-    p = permutation_p(raw, truth)
-    remark = "too few cultures for a permutation test" if p is None else f"permutation p = {p:.3g}"
-    lines: list[tuple[str, Rows, str]] = [
-        ("distance", given, remark),
-        ("all threes", neutral, "baseline"),
-        ("random answers", chance, "baseline, one draw"),
-        ("mean of the others", mean_of_others(truth), "baseline: the mean of the other cultures' rows"),
-    ]
-    return [
-        Score(name=f"{name} ({mode})", value=mean_distance(rows, truth), n=defined, clusters=defined, note=words)
-        for name, rows, words in lines
-    ]
-
-
-def _table(mode: Mode, given: Rows, truth: Rows, cultures: Sequence[Culture]) -> Table:
-    rows = []
-    for culture in cultures:
-        own, row = given[culture.id], truth[culture.id]
-        rows.append((culture.id, culture.hofstede, *(own[name] for name in DIMENSIONS), distance(own, row)))
-        rows.append((f"{culture.id}, Hofstede", culture.hofstede, *(row[name] for name in DIMENSIONS), None))
-    return Table(
-        title=f"indices ({mode})",
-        columns=("culture", "row", *DIMENSIONS, "distance"),
-        rows=tuple(rows),
-        note="sound: one constant a dimension, fitted on the other cultures; paper: no constant, MAS with 25",
+async def _column(
+    asker: Asker,
+    asked: Sequence[Way],
+    chosen: Chosen,
+    cultures: Sequence[Culture],
+    truth: Rows,
+    *,
+    mode: str,
+    prompt: PromptLanguage,
+) -> Column:
+    kind, mas = MODES[mode]
+    name = f"{mode}, {prompt}"
+    means, counts = await _means(asker, asked, kind, what=f"hofstede, {name}")
+    raw = {culture.id: indices(means.get(culture.id, {}), mas_weight=mas) for culture in cultures}
+    kept = {culture.id: truth[culture.id] for culture in cultures}
+    given = raw if kind == "paper" else fitted_leave_one_out(raw, kept)
+    # In a limited run cultures are compared in what all of them were asked.
+    dimensions = [one for one in DIMENSIONS if all(one in chosen[culture.id] for culture in cultures)]
+    gaps = {culture.id: distance(given[culture.id], kept[culture.id], dimensions=dimensions) for culture in cultures}
+    return Column(
+        scores=scores(name, raw, given, kept, dimensions, fitted=kind == "sound"),
+        tables=[indices_table(name, given, kept, gaps, cultures), profile(name, given, kept, dimensions)],
+        items=[
+            ItemScore(id=f"{name}/{culture}", cluster=culture, culture=culture, value=None if gap is None else -gap)
+            for culture, gap in gaps.items()
+        ],
+        counts=counts,
     )
+
+
+async def _means(
+    asker: Asker, asked: Sequence[Way], kind: Kind, *, what: str
+) -> tuple[dict[str, dict[int, float]], Counts]:
+    """Mean answer by culture and item; an item without a readable answer is missing."""
+    if kind == "paper":
+        note(f"{what}: {len(asked)} calls")
+        replies = list(zip(asked, await asker.choose([way.closed for way in asked], what=what), strict=True))
+        return _averaged(replies, shares=False), count([answer for _, answer in replies])
+    (first,) = await asker.choose([asked[0].closed], what=f"{what}, the first item")
+    if first.shares is None:
+        note(f"{what}: {len(_drawn(asked))} calls, {DRAWS} samples of an item, for want of probabilities")
+        weighed: list[tuple[Way, Answer]] = []
+        lacking = list(asked)
+    else:
+        note(f"{what}: {len(asked)} calls, one for each order, wording and persona")
+        weighed = list(zip(asked, await asker.choose([way.closed for way in asked], what=what), strict=True))
+        without = {(way.culture, way.item) for way, answer in weighed if answer.shares is None}
+        lacking = [way for way in asked if (way.culture, way.item) in without]
+        weighed = [(way, answer) for way, answer in weighed if (way.culture, way.item) not in without]
+    sampled: list[tuple[Way, Answer]] = []
+    if lacking:
+        drawn = _drawn(lacking)
+        answers = await asker.choose([way.closed for way in drawn], what=f"{what}, samples", sampling=DRAWN)
+        sampled = list(zip(drawn, answers, strict=True))
+    means = _averaged(weighed, shares=True)
+    for culture, items in _averaged(sampled, shares=False).items():
+        means[culture] = {**means.get(culture, {}), **items}
+    return means, count([answer for _, answer in (*weighed, *sampled)])
+
+
+def _averaged(replies: Sequence[tuple[Way, Answer]], *, shares: bool) -> dict[str, dict[int, float]]:
+    values: dict[str, dict[int, list[float]]] = {}
+    for way, answer in replies:
+        if (value := _value(way, answer, shares=shares)) is not None:
+            values.setdefault(way.culture, {}).setdefault(way.item, []).append(value)
+    return {culture: {item: float(np.mean(own)) for item, own in items.items()} for culture, items in values.items()}
+
+
+def _drawn(asked: Sequence[Way]) -> list[Way]:
+    """Ten samples of each item over its ways.
+
+    Every seventh way: steps that share no factor with orders, wordings and personas meet all of them.
+    """
+    by_item: dict[tuple[str, int], list[Way]] = {}
+    for way in asked:
+        by_item.setdefault((way.culture, way.item), []).append(way)
+    return [
+        way._replace(closed=way.closed.model_copy(update={"draw": draw // len(own)}))
+        for own in by_item.values()
+        for draw in range(DRAWS)
+        for way in (own[draw * 7 % len(own)],)
+    ]
+
+
+def _value(way: Way, answer: Answer, *, shares: bool) -> float | None:
+    if shares:
+        return None if answer.shares is None else float(np.dot(answer.shares, way.answers))
+    return None if answer.choice is None else float(way.answers[answer.choice])

@@ -9,11 +9,11 @@ from pathlib import Path
 import regex
 from pydantic import Field
 
-from culturepark.benchmarks.task import BenchSettings
+from culturepark.benchmarks.contamination import trained_texts
+from culturepark.benchmarks.task import BenchSettings, NoDataError
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import Record, build
-from culturepark.training.filters import text_hash, text_hashes
-from culturepark.training.row import read_rows
+from culturepark.training.filters import text_hash
 
 FOLDER = "knowledge"
 _ARTICLES = regex.compile(r"^(?:the|a|an|el|la|los|las|un|una|der|die|das|ein|eine|o|os|as|um|uma)\s+")
@@ -72,16 +72,16 @@ def load_questions(settings: BenchSettings) -> tuple[list[KnowledgeQuestion], li
     """Questions of every file in the folder `knowledge` of the data, and what is wrong with those that are left out.
 
     Raises:
-        CultureParkError: When there is no such folder, or nothing in it.
+        NoDataError: When there is no such folder, or nothing in it.
     """
     folder = Path(settings.data or ".") / FOLDER
     files = sorted(folder.glob("*.jsonl"))
     if not files:
         where = f"{folder}: no *.jsonl there" if settings.data else "no --data is given"
-        raise CultureParkError(
+        raise NoDataError(
             f"knowledge: {where}; name a folder that holds {FOLDER}/*.jsonl as docs/bench.md lays them out"
         )
-    trained = frozenset().union(*(text_hashes(read_rows(Path(path))) for path in settings.trained_on))
+    trained = trained_texts(settings)
     questions: list[KnowledgeQuestion] = []
     problems: list[str] = []
     for path in files:

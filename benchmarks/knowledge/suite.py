@@ -144,6 +144,7 @@ def _items(found: Sequence[Asked]) -> list[ItemScore]:
             cluster=one.question.country,
             culture=one.question.culture,
             value=one.value,
+            right=None if one.value is None else one.value > 0,
         )
         for one in found
     ]

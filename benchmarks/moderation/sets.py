@@ -7,14 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
+from culturepark.benchmarks.contamination import trained_texts
 from culturepark.benchmarks.data_sets import Entry, LabelledText, load_set, read_registry, read_user_registry
-from culturepark.benchmarks.task import BenchSettings
+from culturepark.benchmarks.task import BenchSettings, NoDataError
 from culturepark.personas.language import ENGLISH, serving
 from culturepark.personas.roster import load_roster
 from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.record import parse_yaml
-from culturepark.training.filters import text_hash, text_hashes
-from culturepark.training.row import read_rows
+from culturepark.training.filters import text_hash
 
 LEAST_POSITIVES = 30
 """Of the rarest label: below it a set is flagged, for one text moves its scores by percents."""
@@ -46,7 +46,8 @@ def choose_sets(settings: BenchSettings) -> Chosen:
     """Load the sets asked for, those that are on this machine if none is named.
 
     Raises:
-        CultureParkError: For an unknown set or culture, or when nothing is left to measure with.
+        NoDataError: When there is nothing to measure with.
+        CultureParkError: For an unknown set or culture.
     """
     entries = _entries(settings)
     known = load_roster().cultures
@@ -61,11 +62,11 @@ def choose_sets(settings: BenchSettings) -> Chosen:
     if not named:
         folder = f"--data {settings.data} holds" if settings.data else "without --data there are"
         whose = f" of {', '.join(settings.cultures)}" if settings.cultures else ""
-        raise CultureParkError(
+        raise NoDataError(
             f"moderation: {folder} none of the {len(entries)} sets{whose}; docs/bench.md says how to name "
             "the folder, or sets of your own"
         )
-    trained = _trained_texts(settings)
+    trained = trained_texts(settings)
     sets: list[ChosenSet] = []
     problems: list[str] = []
     notes: list[str] = []
@@ -158,11 +159,6 @@ def _balanced(one: ChosenSet, most: int) -> tuple[LabelledText, ...]:
     ]
     turns = [(turn, place, row) for place, rows in enumerate(by_label) for turn, row in enumerate(rows)]
     return tuple(row for _, _, row in sorted(turns, key=lambda one: one[:2])[:most])
-
-
-def _trained_texts(settings: BenchSettings) -> frozenset[str]:
-    """Hashes of all texts of the rows named in `trained_on`."""
-    return frozenset().union(*(text_hashes(read_rows(Path(path))) for path in settings.trained_on))
 
 
 @lru_cache(maxsize=1)

@@ -22,6 +22,7 @@ from culturepark.benchmarks.moderation.metrics import (
     reweighted,
 )
 from culturepark.benchmarks.moderation.sets import ChosenSet, choose_sets, label_words
+from culturepark.benchmarks.parts import majority
 from culturepark.benchmarks.task import (
     BenchSettings,
     Cell,
@@ -285,6 +286,7 @@ def _items(measured: Sequence[Measured]) -> list[ItemScore]:
             cluster=name,
             culture=cultures[name],
             value=sum(hits) / len(hits) if hits else None,
+            right=majority(hits),
         )
         for (name, text), hits in right.items()
     ]

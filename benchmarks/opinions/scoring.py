@@ -1,8 +1,6 @@
 """Scores of a model's opinions: every cell beside its ceiling and its baselines, and what all cells say together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import permutations
-from math import factorial
 from typing import Final, Literal
 
 import numpy as np
@@ -17,8 +15,6 @@ from culturepark.benchmarks.opinions.distances import (
     variance,
 )
 from culturepark.benchmarks.opinions.measuring import CellKey, Opinion
-from culturepark.benchmarks.statistics import FEW_CLUSTERS, paired_interval, sign_flip_p
-from culturepark.benchmarks.task import Score
 from culturepark.personas.question import Question
 from culturepark.personas.surveys.survey import Distribution
 from culturepark.runtime.hashing import seed_from
@@ -124,36 +120,22 @@ def novelty_of(question: Question, canonical: Question | None, seeds: Sequence[Q
 def skill(cells: Sequence[Cell], value: Callable[[Cell], float]) -> list[float]:
     """Contributions of cells to a skill score, whose mean is the score: uniform answers are 0, the ceiling is 1.
 
-    The score is a ratio of means, `mean(value - uniform) / mean(ceiling - uniform)`; a cell contributes the ratio plus
-    its linearised departure from it, so that intervals of the mean are intervals of the ratio.
+    The score is the `ratio` of means `mean(value - uniform) / mean(ceiling - uniform)`.
     """
-    above = np.array([value(cell) - cell.uniform for cell in cells])
-    room = np.array([cell.ceiling - cell.uniform for cell in cells])
-    if room.mean() <= 0:
+    room = [cell.ceiling - cell.uniform for cell in cells]
+    if np.mean(room) <= 0:
         raise ValueError("the people answer uniformly, so there is no skill to be had")
-    ratio = above.mean() / room.mean()
-    return [float(one) for one in ratio + (above - ratio * room) / room.mean()]
+    return ratio([value(cell) - cell.uniform for cell in cells], room)
 
 
-def estimate(name: str, values: Sequence[float], clusters: Sequence[str], *, seed: int, test: bool = False) -> Score:
-    """A mean with its clustered interval; with `test` the p value of its being 0 in the note."""
-    found = paired_interval(values, clusters, seed=seed)
-    units = len(set(clusters))
-    notes = ["few clusters"] if units < FEW_CLUSTERS else []
-    if units == 1:
-        notes.append("one battery: its interval speaks of that battery alone")
-    if test and (p := sign_flip_p(values, clusters, seed=seed)) is not None:
-        exact = " (exact sign flips)" if units < FEW_CLUSTERS else ""
-        notes.append(f"p = {p:.3g}{exact}")
-    return Score(
-        name=name,
-        value=float(np.mean(values)) if values else None,
-        low=found.low if found else None,
-        high=found.high if found else None,
-        n=len(values),
-        clusters=units,
-        note="; ".join(notes),
-    )
+def ratio(tops: Sequence[float], bottoms: Sequence[float]) -> list[float]:
+    """Contributions to a ratio of means, whose mean is the ratio.
+
+    Each is the ratio plus its linearised departure from it, so that intervals of their mean are intervals of the ratio.
+    """
+    above, below = np.array(tops), np.array(bottoms)
+    whole = above.mean() / below.mean()
+    return [float(one) for one in whole + (above - whole * below) / below.mean()]
 
 
 def matrix(
@@ -176,34 +158,6 @@ def matrix(
             if near:
                 found[culture, home] = float(np.mean(near))
     return found
-
-
-def diagonal_wins(near: Mapping[tuple[str, str], float], homes: Mapping[str, str]) -> tuple[float, int, float] | None:
-    """In how many countries its own culture comes nearest; of how many; and the permutation p value.
-
-    A tie of k cultures counts 1/k, so that cultures that all answer alike win 1 of them all. The p value is the share
-    of all pairings of cultures with countries that win as many or more: exact up to eight cultures.
-
-    Returns:
-        None with fewer than two cultures that can be compared.
-    """
-    kept = [culture for culture in homes if (culture, homes[culture]) in near]
-    if len(kept) < 2:
-        return None
-    table = np.array([[near[culture, homes[home]] for home in kept] for culture in kept])
-    best = table >= table.max(axis=0) - 1e-9
-    credit = best / best.sum(axis=0)
-    size = len(kept)
-    wins = float(np.trace(credit))
-    columns = np.arange(size)
-    if factorial(size) <= 50_000:
-        orders = np.array(list(permutations(range(size))))
-        p = float(np.mean(credit[orders, columns].sum(axis=1) >= wins - 1e-9))
-    else:
-        rng = np.random.default_rng(0)
-        orders = np.array([rng.permutation(size) for _ in range(9999)])
-        p = float((1 + np.sum(credit[orders, columns].sum(axis=1) >= wins - 1e-9)) / 10_000)
-    return wins, size, p
 
 
 def _array(found: Distribution) -> Floats:

@@ -2,20 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from culturepark.benchmarks.asking import Asker, silence
-from culturepark.benchmarks.opinions.measuring import CellKey, Measured, measure
-from culturepark.benchmarks.opinions.scoring import (
-    Cell,
-    diagonal_wins,
-    estimate,
-    matrix,
-    novelty_of,
-    score_cell,
-    skill,
+from culturepark.benchmarks.opinions.measuring import CellKey, measure
+from culturepark.benchmarks.opinions.scoring import matrix, novelty_of, score_cell
+from culturepark.benchmarks.opinions.summary import (
+    SEED,
+    Silence,
+    by_culture,
+    matrix_table,
+    profile,
+    refusals,
+    scores,
 )
 from culturepark.benchmarks.opinions.variants import Orders, variants
 from culturepark.benchmarks.task import (
@@ -33,13 +32,10 @@ from culturepark.benchmarks.task import (
 from culturepark.personas.culture import Culture
 from culturepark.personas.question import Question
 from culturepark.personas.roster import load_roster
-from culturepark.personas.surveys.heldout import held_out_distribution
+from culturepark.personas.surveys.heldout import held_out_distribution, held_out_nonresponse
 from culturepark.personas.surveys.survey import Distribution, Survey, load_survey
 from culturepark.runtime.errors import CultureParkError
 from culturepark.training.prompt import question_in
-
-ORDERS: Final[Orders] = "reversed"
-SEED: Final = 0
 
 
 class Column(NamedTuple):
@@ -73,12 +69,14 @@ async def run(asker: Asker, settings: BenchSettings) -> SuiteResult:
             for culture in cultures
             if culture not in present
         ]
-        questions = _limited(_questions_of(survey, present), settings.limit, len(present))
+        questions, present = _limited(survey, _questions_of(survey, present), present, settings.limit)
+        # A trial meets every order in one direction only.
+        orders: Orders = "balanced" if settings.limit is None else "shifts"
         for prompt in settings.languages:
             if prompt == "native" and not survey.languages:
                 problems.append(f"{source}: its questions are in English only; ask with --prompt-language en")
             elif present:
-                columns.append(await _column(asker, task, survey, present, questions, prompt))
+                columns.append(await _column(asker, task, survey, present, questions, prompt, orders))
     counts = sum((column.counts for column in columns), start=Counts())
     return SuiteResult(
         suite=task.name,
@@ -104,16 +102,22 @@ def _questions_of(survey: Survey, cultures: Sequence[Culture]) -> list[Question]
     ]
 
 
-def _limited(questions: Sequence[Question], limit: int | None, cultures: int) -> list[Question]:
-    """At most `limit` cells: as many questions as that makes for all cultures, from as many batteries as possible."""
+def _limited(
+    survey: Survey, questions: Sequence[Question], cultures: Sequence[Culture], limit: int | None
+) -> tuple[list[Question], list[Culture]]:
+    """At most `limit` cells: whole questions for all cultures, as near the same number from each battery as can be.
+
+    Questions that every country was asked come first. With a limit below the number of cultures some go unasked.
+    """
     if limit is None or not cultures:
-        return list(questions)
-    by_battery: dict[str, list[Question]] = defaultdict(list)
-    for question in questions:
-        by_battery[question.battery].append(question)
-    ranks = {question.id: place for own in by_battery.values() for place, question in enumerate(own)}
-    spread = sorted(questions, key=lambda question: ranks[question.id])
-    return spread[: max(1, limit // cultures)]
+        return list(questions), list(cultures)
+    unasked = {one.id: sum(not survey.was_asked(one.id, home.country) for home in cultures) for one in questions}
+    by_battery: dict[str, list[str]] = defaultdict(list)
+    for question in sorted(questions, key=lambda one: unasked[one.id]):
+        by_battery[question.battery].append(question.id)
+    turns = {name: turn for own in by_battery.values() for turn, name in enumerate(own)}
+    spread = sorted(questions, key=lambda one: (unasked[one.id] > 0, turns[one.id]))
+    return spread[: max(1, limit // len(cultures))], list(cultures[:limit])
 
 
 async def _column(
@@ -123,6 +127,7 @@ async def _column(
     cultures: Sequence[Culture],
     questions: Sequence[Question],
     prompt: PromptLanguage,
+    orders: Orders,
 ) -> Column:
     name = f"{survey.info.name}, {prompt}"
     asked = {
@@ -130,7 +135,7 @@ async def _column(
             question_in(survey, question.id, language_of(prompt, data=culture.language)),
             culture,
             task=task,
-            orders=ORDERS,
+            orders=orders,
         )
         for culture in cultures
         for question in questions
@@ -171,121 +176,32 @@ async def _column(
         for cell in scored
     ]
     near = matrix(measured.opinions, by_id, homes, people)
-    tables = [_by_culture(scored, cultures, name), _matrix_table(near, cultures, name)] if scored else []
-    return Column(name, _scores(scored, measured, near, homes, name), tables, items, measured.counts)
-
-
-def _scores(
-    cells: Sequence[Cell],
-    measured: Measured,
-    near: Mapping[tuple[str, str], float],
-    homes: Mapping[str, str],
-    name: str,
-) -> list[Score]:
-    found: list[Score] = []
-    for novelty in dict.fromkeys(cell.novelty for cell in cells):
-        own = [cell for cell in cells if cell.novelty == novelty]
-        batteries = [cell.battery for cell in own]
-        column = f"{name}, {novelty}"
-        mine, average = skill(own, lambda cell: cell.similarity), skill(own, lambda cell: cell.average)
-        margin = [one - two for one, two in zip(mine, average, strict=True)]
-        found += [
-            estimate(f"skill ({column})", mine, batteries, seed=SEED),
-            estimate(f"skill over the average of other countries ({column})", margin, batteries, seed=SEED, test=True),
-            estimate(f"skill of that average ({column})", average, batteries, seed=SEED),
-            estimate(f"similarity ({column})", [cell.similarity for cell in own], batteries, seed=SEED),
-            estimate(f"ceiling ({column})", [cell.ceiling for cell in own], batteries, seed=SEED),
-            estimate(f"uniform ({column})", [cell.uniform for cell in own], batteries, seed=SEED),
-        ]
-        if abroad := [cell for cell in own if cell.usa is not None]:
-            found.append(
-                estimate(
-                    f"answers of the USA ({column})",
-                    [cell.usa for cell in abroad if cell.usa is not None],
-                    [cell.battery for cell in abroad],
-                    seed=SEED,
-                )
-            )
-        ordered = [(cell.w1, cell.battery) for cell in own if cell.w1 is not None]
-        if ordered:
-            found.append(
-                estimate(f"W1/(K-1) ({column})", [w1 for w1, _ in ordered], [where for _, where in ordered], seed=SEED)
-            )
-    wins = diagonal_wins(near, homes)
-    if wins is not None:
-        note = f"of {wins[1]} countries; chance is {1 / wins[1]:.3g}; exact permutation p = {wins[2]:.3g}"
-        found.append(
-            Score(name=f"diagonal wins ({name})", value=wins[0] / wins[1], n=wins[1], clusters=wins[1], note=note)
-        )
-    spread = [
-        (cell.variance, cell.variance_people)
-        for cell in cells
-        if cell.variance is not None and cell.variance_people is not None
+    batteries = {question.id: question.battery for question in questions}
+    silences = [
+        _silence(survey, key, batteries[key.question], homes, counts) for key, counts in measured.counts.items()
     ]
-    if spread:
-        ratio = sum(mine for mine, _ in spread) / sum(theirs for _, theirs in spread)
-        note = "variance of the model's answers over the people's; below 1 they are flattened"
-        found.append(
-            Score(
-                name=f"variance ratio ({name})",
-                value=ratio,
-                n=len(spread),
-                clusters=len({cell.battery for cell in cells if cell.variance is not None}),
-                note=note,
-            )
-        )
-    found.append(
-        Score(
-            name=f"answer flips ({name})",
-            value=measured.flip_rate,
-            n=measured.order_pairs,
-            clusters=len(measured.opinions),
-            note="pairs of option orders whose commonest answers differ",
-        )
+    refused = refusals(silences, cultures, can_refuse=asker.can_refuse, name=name)
+    return Column(
+        name=name,
+        scores=scores(scored, measured, near, homes, batteries=batteries, name=name),
+        tables=[
+            *((by_culture(scored, cultures, name), profile(scored, cultures, name)) if scored else ()),
+            *((matrix_table(near, cultures, name),) if near else ()),
+            *((refused,) if refused else ()),
+        ],
+        items=items,
+        counts=measured.all_counts,
     )
-    counts = measured.counts
-    found.append(
-        Score(
-            name=f"no answer read ({name})",
-            value=1 - counts.answered / counts.asked if counts.asked else None,
-            n=counts.asked,
-            clusters=counts.asked,
-            note="refused, invalid or failed; such replies are left out, never imputed",
-        )
+
+
+def _silence(survey: Survey, key: CellKey, battery: str, homes: Mapping[str, str], counts: Counts) -> Silence:
+    """A cell's replies beside the people of its country who gave none."""
+    home = homes[key.culture]
+    answers, silent = (
+        held_out_distribution(survey, key.question, home),
+        held_out_nonresponse(survey, key.question, home),
     )
-    return found
-
-
-def _by_culture(cells: Sequence[Cell], cultures: Sequence[Culture], name: str) -> Table:
-    rows: list[tuple[str | int | float | None, ...]] = []
-    for culture in cultures:
-        own = [cell for cell in cells if cell.culture == culture.id]
-        if not own:
-            continue
-        mine = estimate("", skill(own, lambda cell: cell.similarity), [cell.battery for cell in own], seed=SEED)
-        average = float(np.mean(skill(own, lambda cell: cell.average)))
-        values = [float(np.mean([getattr(cell, field) for cell in own])) for field in ("similarity", "ceiling")]
-        rows.append(
-            (culture.id, culture.country_name, mine.value, mine.low, mine.high, average, *values, mine.n, mine.clusters)
-        )
-    return Table(
-        title=f"skill by culture ({name})",
-        columns=(
-            "name", "country", "value", "low", "high", "average of other countries", "similarity", "ceiling", "cells",
-            "batteries",
-        ),
-        rows=tuple(rows),
-        plot="forest",
-    )  # fmt: skip
-
-
-def _matrix_table(near: Mapping[tuple[str, str], float], cultures: Sequence[Culture], name: str) -> Table:
-    return Table(
-        title=f"similarity of each culture's answers to each country's ({name})",
-        columns=("culture", *(culture.country for culture in cultures)),
-        rows=tuple(
-            (culture.id, *(near.get((culture.id, other.country)) for other in cultures)) for culture in cultures
-        ),
-        plot="heat",
-        note="a country is won by the culture with the highest number in its column",
-    )
+    if answers is None or silent is None:
+        return Silence(key, battery, counts, None, None)
+    asked = answers.total + sum(silent)
+    return Silence(key, battery, counts, silent.dont_know / asked, silent.no_answer / asked)

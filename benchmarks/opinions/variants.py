@@ -6,10 +6,11 @@ from typing import Literal, NamedTuple
 from culturepark.benchmarks.asking import Closed
 from culturepark.benchmarks.task import Task
 from culturepark.personas.culture import Culture
+from culturepark.runtime.hashing import seed_from
 from culturepark.training.prompt import AskedQuestion, scale_prompt
 
-Orders = Literal["reversed", "cyclic", "balanced"]
-"""Which orders: forward and reversed; every cyclic shift of forward; every shift of both."""
+Orders = Literal["shifts", "balanced"]
+"""Which orders: every cyclic shift of one direction, which is forward for every other question; or of both."""
 
 
 class Variant(NamedTuple):
@@ -25,13 +26,14 @@ class Variant(NamedTuple):
 def option_orders(asked: AskedQuestion, orders: Orders) -> list[tuple[int, ...]]:
     """Codes in the orders they are shown in.
 
-    A scale that labels only its ends stays a scale: it is shown forward and reversed. In `reversed` and `balanced`
-    every answer stands on average in the middle, in `cyclic` and `balanced` everywhere equally often.
+    Every answer stands in every place equally often. A scale that labels only its ends stays a scale: it is shown
+    forward and reversed.
     """
     codes = asked.question.scale.codes
-    if orders == "reversed" or len(asked.labels) < len(codes):
-        return [codes, codes[::-1]]
-    starts = [codes] if orders == "cyclic" else [codes, codes[::-1]]
+    both = [codes, codes[::-1]]
+    if len(asked.labels) < len(codes):
+        return both
+    starts = both if orders == "balanced" else [both[seed_from(asked.question.id) % 2]]
     return [start[shift:] + start[:shift] for start in starts for shift in range(len(codes))]
 
 

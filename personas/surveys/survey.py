@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from culturepark.personas.language import serving
 from culturepark.personas.question import Question, Scale, Split
 from culturepark.personas.surveys.groups import GROUPS, Attribute, Cell, Cells, attributes_in, group_name, read_groups
+from culturepark.personas.surveys.nonresponse import NONRESPONSE, Nonresponse, read_nonresponse
 from culturepark.personas.surveys.wordings import Asked, Wording, Wordings
 from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.record import Record, build, parse_yaml
@@ -149,13 +150,15 @@ class Survey:
         counts: Mapping[tuple[str, str], Distribution],
         *,
         groups: Callable[[], Cells],
+        nonresponse: Callable[[], Mapping[tuple[str, str], Nonresponse]],
         wordings: Wordings,
     ) -> None:
-        """`counts` is keyed by question id and country; `groups` reads the counts of groups when they are asked for."""
+        """`counts` is keyed by question id and country; `groups` and `nonresponse` are read when asked for."""
         self.info = info
         self.questions = questions
         self._counts = counts
         self._read_groups = groups
+        self._read_nonresponse = nonresponse
         self._wordings = wordings
 
     @property
@@ -207,6 +210,10 @@ class Survey:
     def _groups(self) -> Cells:
         return self._read_groups()
 
+    @cached_property
+    def _nonresponse(self) -> Mapping[tuple[str, str], Nonresponse]:
+        return self._read_nonresponse()
+
     @property
     def attributes(self) -> tuple[Attribute, ...]:
         """What the answers can be grouped by."""
@@ -251,7 +258,9 @@ def load_survey(name: str) -> Survey:
         others = load_survey(entry.survey.others_from)._counts
         counts |= {cell: answers for cell, answers in others.items() if cell[1] not in own and cell[0] in questions}
     groups = partial(read_groups, folder / GROUPS, place=f"{name}/{GROUPS}")
-    return Survey(entry.survey, questions, counts, groups=groups, wordings=Wordings(folder, name, _asked(entry)))
+    nonresponse = partial(read_nonresponse, folder / NONRESPONSE, source=entry.survey.name)
+    wordings = Wordings(folder, name, _asked(entry))
+    return Survey(entry.survey, questions, counts, groups=groups, nonresponse=nonresponse, wordings=wordings)
 
 
 def _asked(entry: SurveyFile) -> list[Asked]:

@@ -9,7 +9,8 @@ from typing import Final, Literal, NamedTuple
 from culturepark.runtime.budget import Allowance, Budget, BudgetSettings
 from culturepark.runtime.engines.base import LOCAL, Engine
 from culturepark.runtime.errors import CultureParkError, unknown
-from culturepark.runtime.ledger import LimitSettings, Tally, spent_before
+from culturepark.runtime.ledger import Tally, spent_before
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.record import Record
 from culturepark.runtime.store import Store, is_shared
 

@@ -27,7 +27,8 @@ from culturepark.runtime.engines.packing import pack
 from culturepark.runtime.engines.worker import DESK, UNPACED, Desk, DeskLeases, Done, Site, Worker, arrived
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.leases import StoreLeases, open_leases
-from culturepark.runtime.ledger import LimitSettings, Tally, spent_before
+from culturepark.runtime.ledger import Tally, spent_before
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.store import Store
 
 T = TypeVar("T")

@@ -15,8 +15,9 @@ from culturepark.runtime.budget import Amount, Budget, BudgetSettings
 from culturepark.runtime.engines.packing import unpack
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.leases import StoreLeases
-from culturepark.runtime.ledger import Door, Ledger, LimitSettings, Pace, Tally, spent_before
-from culturepark.runtime.store import Change, Place, Put, Store, join_store
+from culturepark.runtime.ledger import Door, Ledger, Tally, spent_before
+from culturepark.runtime.pacing import LimitSettings, Pace
+from culturepark.runtime.store import Change, Grow, Place, Put, Store, join_store
 
 DESK = "desk"
 UNPACED = {"requests_per_minute": None, "tokens_per_minute": None}
@@ -105,7 +106,7 @@ class Desk:
         self._tokens = Pace(limits.tokens_per_minute)
         self._held: dict[int, tuple[str, Amount]] = {}
 
-    async def commit(self, changes: tuple[Put | Change, ...]) -> tuple[int, ...]:
+    async def commit(self, changes: tuple[Put | Change | Grow, ...]) -> tuple[int, ...]:
         """Write what a worker hands in."""
         return await self._store.commit(*changes)
 
@@ -123,8 +124,10 @@ class Desk:
 
     async def settle(self, ticket: int, took: Amount) -> None:
         """Take a lease back."""
-        if self._held.pop(ticket, None) is not None:  # else it was buried with its owner
+        held = self._held.pop(ticket, None)
+        if held is not None:  # else it was buried with its owner
             await self._budget.settle(ticket, took)
+            self._tokens.give_back(held[1].tokens - took.tokens)
 
     async def bury(self, owner: str) -> None:
         """Take for spent what a worker's predecessor had in flight."""
@@ -170,7 +173,7 @@ class RelayedStore(Store):
         super().__init__(store.engine, run_id=store.run_id, folder=store.folder)
         self._desk = desk
 
-    async def commit(self, *changes: Put | Change) -> tuple[int, ...]:
+    async def commit(self, *changes: Put | Change | Grow) -> tuple[int, ...]:
         """See `Store`."""
         counts: tuple[int, ...] = await arrived(self._desk.commit.remote(changes))
         return counts

@@ -19,7 +19,7 @@ from culturepark.postprocess.refine import Models, RefineSettings, refine
 from culturepark.postprocess.tables import load_opinions, load_samples
 from culturepark.postprocess.yields import accumulated
 from culturepark.protocols import LoadedProtocol, load_protocol
-from culturepark.runtime.console import note
+from culturepark.runtime.console import note, silent
 from culturepark.runtime.engine import run_to_end
 from culturepark.runtime.engines import Chosen, Engine, check_engine, open_engine
 from culturepark.runtime.errors import CultureParkError
@@ -66,6 +66,8 @@ class Result(Record):
     """Turns that the checks still object to after a second draw."""
     requests_sent: int
     requests_cached: int
+    unanswered: dict[str, int]
+    """Requests that got no reply after every try, by reason; the same command asks them again."""
     tokens_in: int
     tokens_out: int
     tokens_cached: int
@@ -181,8 +183,10 @@ async def run_stages(
         tally = Tally()
         async with open_engine(engine, store, budget=study.budget, limits=study.limits, tally=tally) as opened:
 
+            tell = note if show else silent
+
             def make_ledger(model: Model) -> Ledger:
-                return Ledger(store, model, budget=opened.budget, limits=opened.limits, tally=tally)
+                return Ledger(store, model, budget=opened.budget, limits=opened.limits, tally=tally, tell=tell)
 
             with show_progress(tally) if show else _silent() as progress:
                 async with _OneModel(study, make_ledger) as models:
@@ -428,7 +432,8 @@ class _OneModel:
                 judge = await self._stack.enter_async_context(open_model(spec))
                 return judge, self._make_ledger(judge.endpoint)
             await self._stack.aclose()
-            model = await self._stack.enter_async_context(open_model(spec, base_url=_address(self._study, spec)))
+            address, timeout = _address(self._study, spec), self._study.limits.timeout
+            model = await self._stack.enter_async_context(open_model(spec, base_url=address, timeout=timeout))
             self._name, self._open = name, (model, self._make_ledger(model.endpoint))
         return self._open
 
@@ -488,6 +493,7 @@ def _result(
         flagged=sum(bool(turn.flags) for turn in turns),
         requests_sent=tally.sent,
         requests_cached=tally.cached,
+        unanswered=dict(sorted(tally.unanswered.items())),
         tokens_in=tally.tokens_in,
         tokens_out=tally.tokens_out,
         tokens_cached=tally.tokens_prefix,

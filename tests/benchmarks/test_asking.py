@@ -15,6 +15,7 @@ from culturepark.benchmarks.task import Counts, Scoring
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.endpoint import Endpoint
+from culturepark.runtime.models.opening import open_model
 from culturepark.runtime.models.spec import ModelSpec, parse_model
 from culturepark.runtime.request import Message, Reply, Request
 from culturepark.runtime.store import open_store
@@ -95,12 +96,13 @@ def test_an_open_answer_is_kept_as_it_is(tmp_path: Path, text: str, kind: str) -
     ("options", "logprobs", "exact", "expected"),
     [
         (("A", "B"), (math.log(0.6), math.log(0.2)), False, (0.8, (0.75, 0.25))),
-        (("1", "10"), (math.log(0.5), math.log(0.5)), False, (1.0, None)),
+        (("1", "10"), (math.log(0.5),), False, (0.5, None)),
         (("1", "10"), (math.log(0.25), math.log(0.25)), True, (0.5, (0.5, 0.5))),
         (("A", "B"), (math.log(0.001), math.log(0.001)), False, (0.002, None)),
+        (("A", "B"), (math.log(0.001), math.log(0.001)), True, (0.002, (0.5, 0.5))),
         (("A", "B"), None, False, (None, None)),
     ],
-    ids=["first-tokens", "begin-alike", "whole-options", "unlikely", "none"],
+    ids=["first-tokens", "not-told-apart", "whole-options", "unlikely", "unlikely-but-held-to", "none"],
 )
 def test_shares_are_given_only_where_they_mean_something(
     options: tuple[str, ...],
@@ -108,7 +110,7 @@ def test_shares_are_given_only_where_they_mean_something(
     exact: bool,
     expected: tuple[float | None, tuple[float, ...] | None],
 ) -> None:
-    labels = None if logprobs is None else dict(zip(options, logprobs, strict=True))
+    labels = None if logprobs is None else dict(zip(options, logprobs, strict=False))
     reply = Reply(text="A", finish_reason="stop", tokens_in=1, tokens_out=1, model="m", label_logprobs=labels)
 
     mass, shares = option_shares(reply, options, exact=exact)
@@ -189,3 +191,64 @@ def test_an_endpoint_cannot_be_scored_by_likelihood() -> None:
         "--scoring likelihood needs a model whose weights are here (builtin:NAME[+ADAPTER]), not openai:gpt-4o; "
         "leave --scoring out: an endpoint's own log-probabilities are used anyway"
     )
+
+
+def test_prompts_that_begin_alike_are_asked_in_a_row_and_answers_keep_their_order(tmp_path: Path) -> None:
+    words = [f"Topic {topic}. Wording {wording}." for wording in range(3) for topic in range(4)]
+    questions = [Closed(id=text, messages=(Message(role="user", content=text),), options=T) for text in words]
+
+    async def run(base_url: str) -> list[Answer]:
+        store = open_store(tmp_path)
+        endpoint = Endpoint(identity="openai:stub", model="stub", base_url=base_url, dialect="compatible")
+
+        async def opened(_: Scoring) -> Ledger:
+            return Ledger(store, endpoint)
+
+        asker = Asker(opened, scoring="generate", model="openai:stub", identity="openai:stub", concurrency=1)
+        try:
+            return await asker.choose(questions)
+        finally:
+            await endpoint.close()
+            store.close()
+
+    with serving(answer=lambda body: "A" if "Topic 1" in body["messages"][0]["content"] else "B") as stub:
+        answers = asyncio.run(run(stub.base_url))
+        asked = [body["messages"][0]["content"] for body in stub.bodies]
+
+    assert asked == sorted(words)
+    assert [answer.choice for answer in answers] == [0 if "Topic 1" in text else 1 for text in words]
+
+
+@pytest.mark.slow
+def test_our_own_server_gives_the_shares_that_likelihood_gives(tmp_path: Path) -> None:
+    """Ten options, of which the last begins as the first: its second token is asked for."""
+    options = tuple(str(number) for number in range(1, 11))
+    text = "How good is tea, from 1 (bad) to 10 (good)? Answer with a number."
+    question = Closed(id="q", messages=(Message(role="user", content=text),), options=options)
+    name = "builtin:smollm2-135m"
+
+    async def served() -> tuple[Answer, int]:
+        store = open_store(tmp_path)
+        async with open_model(parse_model(name)) as model:
+            ledger = Ledger(store, model.endpoint)
+
+            async def opened(_: Scoring) -> Ledger:
+                return ledger
+
+            asker = Asker(opened, scoring="generate", model=name, identity=name, held=True)
+            (answer,) = await asker.choose([question])
+        store.close()
+        return answer, ledger.tally.sent
+
+    answer, sent = asyncio.run(served())
+    request = Request(messages=question.messages, purpose="p", sampling=GREEDY, labels=options)
+    reply = asyncio.run(LikelihoodModel(parse_model(name)).ask(request))
+    _, exact = option_shares(reply, options, exact=True)
+
+    assert sent == 2
+    assert answer.shares is not None
+    assert exact is not None
+    assert sum(answer.shares) == pytest.approx(1)
+    # The served weights are quantised, those of the likelihood are the same ones in float32.
+    assert answer.shares == pytest.approx(exact, abs=0.05)
+    assert answer.shares[9] > 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from culturepark.benchmarks.calibration import SIZES, check, null_wins
+from culturepark.benchmarks.calibration import SIZES, check, check_crossed, null_wins
 
 
 @pytest.mark.slow
@@ -18,6 +18,11 @@ def test_simulated_studies(name: str) -> None:
 
 def test_few_batteries_prove_nothing() -> None:
     assert check(SIZES["wvs7, one culture"], between=5.0, studies=5, seed=0, resamples=99)[1:] == (0.0, 0.0)
+
+
+@pytest.mark.slow
+def test_crossed_intervals_are_wide_enough() -> None:
+    assert check_crossed(3, 3, studies=200, seed=3, resamples=499) >= 0.93
 
 
 @pytest.mark.slow

@@ -78,3 +78,44 @@ def test_a_forest_plot_holds_values_and_their_ends() -> None:
     (trace,) = figure["data"]
     assert (trace["x"], trace["customdata"]) == ([0.5], ["a"])
     assert (trace["error_x"]["array"], trace["error_x"]["arrayminus"]) == ([0.5], [0.25])
+
+
+def test_before_and_after_are_two_marks_a_row() -> None:
+    columns = (
+        "model", "part", "before", "before low", "before high", "after", "after low", "after high", "value", "low", "high",
+    )  # fmt: skip
+    rows = (
+        ("m", "a", 0.5, 0.25, 1.0, 0.75, 0.5, 1.0, 0.25, 0.0, 0.5),
+        ("m", "<b>", 0.5, None, None, 0.25, 0.0, 0.5, -0.25, None, None),
+        ("m", "c", *[None] * 9),
+    )
+
+    figure = draw(Table(title="t", columns=columns, rows=rows, plot="before_after"))
+
+    assert figure is not None
+    before, after = figure["data"]
+    assert (before["name"], before["x"], after["name"], after["x"]) == ("before", [0.5, 0.5], "after", [0.75, 0.25])
+    assert before["customdata"] == ["a", "‹b›"]  # the model, which all share, is not in the names
+    assert (before["error_x"]["array"], before["error_x"]["arrayminus"]) == ([0.5, 0], [0.25, 0])
+    assert after["y"][0] > before["y"][0]
+
+
+def test_right_and_wrong_items_are_compared_by_mcnemar_too() -> None:
+    before, after = (
+        result(name, [float(right) for right in values]).model_copy(
+            update={
+                "items": tuple(
+                    item.model_copy(update={"right": right})
+                    for item, right in zip(result(name, [0] * 8).items, values, strict=True)
+                )
+            }
+        )
+        for name, values in (("openai:a", [False] * 8), ("openai:b", [True] * 6 + [False] * 2))
+    )
+
+    gains, _ = compare([before, after], SETTINGS)
+
+    # Six went from wrong to right, none back: 2 / 2**6.
+    assert gains.rows[0][gains.columns.index("p (McNemar)")] == pytest.approx(2 / 64)
+    unknown = before.model_copy(update={"items": result("openai:a", [0] * 8).items})
+    assert compare([unknown, after], SETTINGS)[0].rows[0][gains.columns.index("p (McNemar)")] is None

@@ -10,7 +10,7 @@ import pytest
 from culturepark.runtime.budget import Amount, BudgetSettings
 from culturepark.runtime.errors import BudgetSpentError
 from culturepark.runtime.leases import StoreLeases, open_leases
-from culturepark.runtime.ledger import LimitSettings
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.store import Store, join_store, open_store
 
 pytestmark = pytest.mark.slow

@@ -74,9 +74,9 @@ def test_the_arab_countries_row_stands_for_jordan(shared_data: Path) -> None:
     roster = load_roster()
     arabic = roster.cultures["arabic"]
 
-    assert load_scores(shared_data, [arabic])["arabic"] == row(80, 38, 53, 68, 23, 34)
+    assert load_scores(shared_data, [arabic]).rows["arabic"] == row(80, 38, 53, 68, 23, 34)
     jordan = arabic.model_copy(update={"hofstede": "Jordan"})
-    assert load_scores(shared_data, [jordan])["arabic"] == row(None, None, None, None, 16, 43)
+    assert load_scores(shared_data, [jordan]).rows["arabic"] == row(None, None, None, None, 16, 43)
     with pytest.raises(CultureParkError) as raised:
         load_scores(shared_data, [arabic.model_copy(update={"hofstede": "Arab Countries"})])
     assert "culture arabic: no country named 'Arab Countries'; did you mean 'Arab countries'?" in str(raised.value)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from culturepark.protocols.catalogue import load_protocol
-from culturepark.runtime.ledger import Door, Ledger, LimitSettings
+from culturepark.runtime.ledger import Door, Ledger
 from culturepark.runtime.models.endpoint import Endpoint
 from culturepark.runtime.models.langchain_client import LedgerChatModel
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.request import Message, Request, Sampling
 from culturepark.runtime.store import Store, open_store
 from tests.stub_server import StubServer

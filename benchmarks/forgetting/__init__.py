@@ -1,0 +1,1 @@
+"""Forgetting: does a tuned model still reason as its base does?"""
