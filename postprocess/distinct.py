@@ -11,6 +11,7 @@ from culturepark.postprocess.embeddings import embed
 from culturepark.postprocess.judge import Judge
 from culturepark.postprocess.kmeans import Keep, cluster
 from culturepark.postprocess.opinion import Opinion
+from culturepark.runtime.engines import LOCAL, Engine
 from culturepark.runtime.models.embedders import Embedder
 from culturepark.runtime.progress import Reporter
 from culturepark.runtime.record import Record
@@ -45,6 +46,7 @@ async def distinct(
     *,
     concurrency: int,
     progress: Reporter,
+    engine: Engine = LOCAL,
 ) -> list[Opinion]:
     """Merge near-duplicates among the opinions that were not dropped; all come back, in their order.
 
@@ -53,7 +55,7 @@ async def distinct(
     """
     places = [place for place, opinion in enumerate(opinions) if opinion.dropped is None]
     verified = [opinions[place] for place in places]
-    vectors = await embed(store, embedder, [opinion.text for opinion in verified], progress=progress)
+    vectors = await embed(store, embedder, [opinion.text for opinion in verified], progress=progress, engine=engine)
 
     async def same(one: str, other: str) -> bool:
         there, back = await asyncio.gather(judge.implies(one, other), judge.implies(other, one))

@@ -2,8 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Collection, Sequence
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, cast
 
 import numpy as np
@@ -11,10 +10,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 from sqlalchemy.orm import Mapped, mapped_column
 
+from culturepark.runtime.engines import LOCAL, Engine
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.embedders import Embedder
 from culturepark.runtime.progress import Reporter, Silent
-from culturepark.runtime.store import Base, Store
+from culturepark.runtime.store import Base, Put, Store
 
 STORED: Final = np.dtype("<f4")
 """How numbers lie in the database, on every machine."""
@@ -41,7 +41,12 @@ _EMBEDDINGS = cast(sa.Table, EmbeddingRow.__table__)
 
 
 async def embed(
-    store: Store, embedder: Embedder, texts: Sequence[str], *, progress: Reporter | None = None
+    store: Store,
+    embedder: Embedder,
+    texts: Sequence[str],
+    *,
+    progress: Reporter | None = None,
+    engine: Engine = LOCAL,
 ) -> NDArray[np.float32]:
     """Embed texts, those not yet in the run by the model, and keep them.
 
@@ -55,22 +60,23 @@ async def embed(
     todo = sorted(missing)
     if todo:
         progress.start("embeddings", total=len(todo))
-    insert = store.insert_new(_EMBEDDINGS)
-    for begin in range(0, len(todo), PORTION):
-        portion = todo[begin : begin + PORTION]
-        vectors = await asyncio.to_thread(embedder.encode, [missing[key] for key in portion])
+    identity = embedder.identity
+
+    async def encode(portion: Mapping[str, str]) -> NDArray[np.float32]:
+        vectors = await asyncio.to_thread(embedder.encode, list(portion.values()))
         rows = [
-            {
-                "run_id": store.run_id,
-                "embedder": embedder.identity,
-                "text": key,
-                "vector": vector.astype(STORED).tobytes(),
-            }
+            {"run_id": store.run_id, "embedder": identity, "text": key, "vector": vector.astype(STORED).tobytes()}
             for key, vector in zip(portion, vectors, strict=True)
         ]
-        await store.write(partial(sa.Connection.execute, statement=insert, parameters=rows))
-        known |= dict(zip(portion, np.asarray(vectors, dtype=np.float32), strict=True))
+        await store.commit(Put(EmbeddingRow, rows))
+        return np.asarray(vectors, dtype=np.float32)
+
+    def keep(portion: Mapping[str, str], vectors: NDArray[np.float32]) -> None:
+        known.update(zip(portion, vectors, strict=True))
         progress.advance(len(portion))
+
+    portions = [{key: missing[key] for key in todo[begin : begin + PORTION]} for begin in range(0, len(todo), PORTION)]
+    await engine.map(encode, portions, concurrency=engine.processes, done=keep)
     return _matrix(known, keys)
 
 

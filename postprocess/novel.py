@@ -16,6 +16,7 @@ from culturepark.personas.question import Question
 from culturepark.postprocess.embeddings import embed
 from culturepark.postprocess.judge import Judge
 from culturepark.postprocess.opinion import Novelty, Opinion
+from culturepark.runtime.engines import LOCAL, Engine
 from culturepark.runtime.models.embedders import Embedder
 from culturepark.runtime.store import Store
 
@@ -34,6 +35,7 @@ async def novel_placer(
     *,
     candidates: int,
     root_of: Mapping[str, str],
+    engine: Engine = LOCAL,
 ) -> Callable[[Opinion], Awaitable[Opinion]]:
     """Compare the opinions of the pool with the seed questions and with each other.
 
@@ -45,6 +47,7 @@ async def novel_placer(
         seeds: Questions that may be nearest: of the seed split only.
         candidates: How many of the most similar opinions of others are put to the judge; 0 asks about none.
         root_of: Talk to the first talk of its line of forks, which are not independent of each other.
+        engine: Embeds.
 
     Returns:
         What says of one opinion of the pool how far it is from the questions, and who else voices it.
@@ -54,8 +57,8 @@ async def novel_placer(
     pool = [opinion.id for opinion in voiced if opinion.dropped in POOL]
     vectors = asked = np.zeros((0, 0), dtype=np.float32)
     if pool and seeds:
-        vectors = await embed(store, embedder, [opinion.judged_text for opinion in voiced])
-        asked = await embed(store, embedder, [question.text[ENGLISH] for question in seeds])
+        vectors = await embed(store, embedder, [opinion.judged_text for opinion in voiced], engine=engine)
+        asked = await embed(store, embedder, [question.text[ENGLISH] for question in seeds], engine=engine)
     similar = dict(_similar(voiced, vectors, pool, root_of, candidates=candidates)) if len(vectors) else {}
 
     async def place_one(opinion: Opinion) -> Opinion:

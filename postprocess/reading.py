@@ -8,7 +8,7 @@ from culturepark.postprocess.extract import Extracted, extract
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.screen import screen
 from culturepark.protocols.turn import Turn
-from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.engines import LOCAL, Engine
 from culturepark.runtime.errors import ModelError
 from culturepark.runtime.models.langchain_client import LedgerChatModel
 from culturepark.runtime.progress import Reporter
@@ -34,11 +34,12 @@ async def read_talks(
     *,
     concurrency: int,
     progress: Reporter,
+    engine: Engine = LOCAL,
 ) -> ReadTalks:
     """Find the opinions of complete talks, and screen them."""
     ids = {talk.id for talk in transcripts}
     utterances = [
-        (talk, turn)
+        (talk.model_copy(update={"turns": ()}), turn)
         for talk in transcripts
         for turn in talk.turns
         if _is_read(talk, turn, whose) and not _is_shared(talk, turn, ids)
@@ -46,15 +47,18 @@ async def read_talks(
     progress.start("utterances", total=len(utterances))
     read: dict[tuple[str, int], Extracted] = {}
 
-    async def read_one(item: tuple[Transcript, Turn]) -> None:
-        talk, turn = item
+    async def read_one(item: tuple[Transcript, Turn]) -> Extracted:
         try:
-            read[talk.id, turn.index] = await extract(reader, talk, turn)
+            return await extract(reader, *item)
         except ModelError:
-            read[talk.id, turn.index] = Extracted((), "no_reply")  # the ledger has counted the reason
+            return Extracted((), "no_reply")  # the ledger has counted the reason
+
+    def keep(item: tuple[Transcript, Turn], found: Extracted) -> None:
+        talk, turn = item
+        read[talk.id, turn.index] = found
         progress.advance()
 
-    await run_bounded(utterances, read_one, concurrency=concurrency)
+    await engine.map(read_one, utterances, concurrency=concurrency, done=keep)
     unread = Counter(str(found.unread) for found in read.values() if found.unread is not None)
     return ReadTalks(_screened(transcripts, read), len(utterances), unread)
 

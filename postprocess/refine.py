@@ -22,7 +22,7 @@ from culturepark.postprocess.tables import replace_refined
 from culturepark.postprocess.verify import judge_again, judge_opinion
 from culturepark.postprocess.voice import voice_opinion, with_voice
 from culturepark.runtime.console import note
-from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.engines import LOCAL, Engine
 from culturepark.runtime.errors import ModelError
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.embedders import DEFAULT_EMBEDDER, MULTILINGUAL, Embedder
@@ -81,6 +81,7 @@ Work = Callable[[Opinion], Awaitable[Opinion]]
 class _Passes(NamedTuple):
     """Does one step after the other on all opinions that it is for."""
 
+    engine: Engine
     concurrency: int
     progress: Reporter
 
@@ -96,14 +97,18 @@ class _Passes(NamedTuple):
         if places:
             self.progress.start(what, total=len(places))
 
-        async def one(place: int) -> None:
+        async def one(item: tuple[int, Opinion]) -> Opinion:
             try:
-                result[place] = await work(opinions[place])
+                return await work(item[1])
             except ModelError:
-                result[place] = opinions[place].model_copy(update={"dropped": "no_reply"})  # the ledger has the reason
+                return item[1].model_copy(update={"dropped": "no_reply"})  # the ledger has the reason
+
+        def keep(item: tuple[int, Opinion], found: Opinion) -> None:
+            result[item[0]] = found
             self.progress.advance()
 
-        await run_bounded(places, one, concurrency=self.concurrency)
+        items = [(place, opinions[place]) for place in places]
+        await self.engine.map(one, items, concurrency=self.concurrency, done=keep)
         return result
 
 
@@ -117,6 +122,7 @@ async def refine(
     survey: Survey,
     concurrency: int,
     progress: Reporter,
+    engine: Engine = LOCAL,
 ) -> Funnel:
     """Refine complete talks and put the result in the store, in place of the one before.
 
@@ -128,15 +134,17 @@ async def refine(
             of them are the same.
     """
     note_foreign(transcripts, embedder)
-    passes = _Passes(concurrency, progress)
+    passes = _Passes(engine, concurrency, progress)
     reader = LedgerChatModel(ledger=models.writer, purpose="extract", sampling=settings.reading)
-    read = await read_talks(reader, transcripts, settings.extract, concurrency=concurrency, progress=progress)
+    read = await read_talks(
+        reader, transcripts, settings.extract, concurrency=concurrency, progress=progress, engine=engine
+    )
     judge = await calibrated_judge(models.judge, concurrency=concurrency)
     opinions = await _verified(read.opinions, models, judge, transcripts, settings, survey, passes)
     opinions = await _with_novel(store, opinions, embedder, judge, transcripts, settings, survey, passes)
     opinions = await _voiced(opinions, models, judge, transcripts, settings, passes)
     opinions = await distinct(
-        store, opinions, embedder, settings.dedupe, judge, concurrency=concurrency, progress=progress
+        store, opinions, embedder, settings.dedupe, judge, concurrency=concurrency, progress=progress, engine=engine
     )
     if models.open_second is not None:
         second = await calibrated_judge(await models.open_second(), concurrency=concurrency)
@@ -192,6 +200,7 @@ async def _with_novel(
         seeds,
         candidates=settings.novel.candidates,
         root_of={talk.id: talk.root for talk in transcripts},
+        engine=passes.engine,
     )
 
     async def place_and_keep(opinion: Opinion) -> Opinion:

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import inspect
 import json
+import platform
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,6 +42,12 @@ class LoadedProtocol(NamedTuple):
     args: dict[str, JsonValue]
     sha256: str
     """Hash of the source file, so that an edited protocol makes new talks."""
+    source: str | None = None
+    """Text of the file of a protocol given by its path; None for one that is installed."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process: as source, or by the name of what is installed there, too."""
+        return _arrived, (self.name, self.args, self.sha256, self.source)
 
 
 @dataclass(frozen=True)
@@ -110,8 +117,32 @@ def load_protocol(name: str, args: Mapping[str, JsonValue] | None = None) -> Loa
     Raises:
         CultureParkError: For an unknown name, a file that cannot be used, or arguments it does not take.
     """
-    found = find_protocol(name)
-    return LoadedProtocol(found.make(args), name, dict(args or {}), found.sha256)
+    return _loaded(find_protocol(name), args)
+
+
+def _loaded(found: FoundProtocol, args: Mapping[str, JsonValue] | None) -> LoadedProtocol:
+    by_path = found.kind == "file" or found.name.endswith(YAML)
+    return LoadedProtocol(
+        found.make(args), found.name, dict(args or {}), found.sha256, found.source if by_path else None
+    )
+
+
+def _arrived(name: str, args: dict[str, JsonValue], sha256: str, source: str | None) -> LoadedProtocol:
+    """Make a protocol again in another process.
+
+    Raises:
+        CultureParkError: When another version of it is installed here.
+    """
+    if source is None:
+        found = find_protocol(name)
+    elif name.endswith(YAML):
+        found = _script(name, source, place=name)
+    else:
+        path, _, attribute = name.rpartition(":")
+        found = _from_source(name, Path(path), source, attribute)
+    if found.sha256 != sha256:
+        raise CultureParkError(f"protocol {name!r} is another version on {platform.node()}; install the same one there")
+    return _loaded(found, args)
 
 
 def find_protocol(name: str) -> FoundProtocol:
@@ -128,7 +159,7 @@ def find_protocol(name: str) -> FoundProtocol:
         return _script(name, _read(Path(name)), place=name)
     path, colon, attribute = name.rpartition(":")
     if colon and path.endswith(".py"):
-        return _from_file(name, Path(path), attribute)
+        return _from_source(name, Path(path), _read(Path(path)), attribute)
     if name.endswith(".py"):
         raise CultureParkError(f"{name}: which class? Write {name}:NAME{_classes_hint(Path(name))}")
     plugins = _plugins()
@@ -189,8 +220,7 @@ def _read(path: Path) -> str:
         raise CultureParkError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from None
 
 
-def _from_file(name: str, path: Path, attribute: str) -> FoundProtocol:
-    source = _read(path)
+def _from_source(name: str, path: Path, source: str, attribute: str) -> FoundProtocol:
     module_name = f"culturepark_protocol_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from importlib.resources import files
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pydantic import Field
 
@@ -46,11 +46,32 @@ class Amount(NamedTuple):
     money: float
 
 
+class Allowance(Protocol):
+    """What must be asked for leave before a request goes out: the budget, held here or shared with other processes."""
+
+    @property
+    def limited_by_money(self) -> bool:
+        """Whether a price must be known before anything is sent."""
+        ...
+
+    async def reserve(self, worst: Amount) -> int:
+        """Set the worst case aside and return its ticket; waits while it may fit later.
+
+        Raises:
+            BudgetSpentError: When it cannot fit.
+        """
+        ...
+
+    async def settle(self, ticket: int, took: Amount) -> None:
+        """Replace a reservation by what the request took."""
+        ...
+
+
 class Budget:
     """Reserves the worst case before a request leaves and settles for what it really took."""
 
     def __init__(self, settings: BudgetSettings, *, spent: Amount | None = None) -> None:
-        self._limits = (settings.requests, settings.tokens, settings.money)
+        self._settings = settings
         self._spent = spent or Amount(0, 0, 0.0)
         self._held = self._spent
         """Spent and reserved."""
@@ -61,7 +82,7 @@ class Budget:
     @property
     def limited_by_money(self) -> bool:
         """Whether a price must be known before anything is sent."""
-        return self._limits[2] is not None
+        return self._settings.money is not None
 
     @property
     def spent(self) -> Amount:
@@ -74,11 +95,9 @@ class Budget:
         Raises:
             BudgetSpentError: When it cannot fit even after everything in flight has settled.
         """
-        while (short := self._short_of(worst)) is not None:
+        while (short := short_of(self._settings, _sum(self._held, worst))) is not None:
             if not self._reserved:
-                raise BudgetSpentError(
-                    f"the budget of {short} is spent; what is done is saved; raise it and run the same command"
-                )
+                raise spent_error(short)
             settled = asyncio.get_running_loop().create_future()
             self._waiting.append(settled)
             await settled
@@ -87,8 +106,8 @@ class Budget:
         self._held = _sum(self._held, worst)
         return self._next
 
-    def settle(self, ticket: int, took: Amount) -> None:
-        """Replace a reservation by what the request took."""
+    async def settle(self, ticket: int, took: Amount) -> None:
+        """Replace a reservation by what the request took; here it never has to wait."""
         del self._reserved[ticket]
         self._spent = _sum(self._spent, took)
         self._held = _sum(self._spent, *self._reserved.values()) if self._limited else self._spent
@@ -99,14 +118,21 @@ class Budget:
 
     @property
     def _limited(self) -> bool:
-        return any(limit is not None for limit in self._limits)
+        return self._settings != BudgetSettings()
 
-    def _short_of(self, worst: Amount) -> str | None:
-        held = _sum(self._held, worst)
-        for name, limit, need in zip(("requests", "tokens", "money"), self._limits, held, strict=True):
-            if limit is not None and need > limit:
-                return f"${limit:g}" if name == "money" else f"{limit} {name}"
-        return None
+
+def short_of(settings: BudgetSettings, held: Amount) -> str | None:
+    """The first limit that an amount is over, in words; None where it fits."""
+    limits = (settings.requests, settings.tokens, settings.money)
+    for name, limit, need in zip(Amount._fields, limits, held, strict=True):
+        if limit is not None and need > limit:
+            return f"${limit:g}" if name == "money" else f"{limit} {name}"
+    return None
+
+
+def spent_error(short: str) -> BudgetSpentError:
+    """What ends a run whose budget is spent."""
+    return BudgetSpentError(f"the budget of {short} is spent; what is done is saved; raise it and run the same command")
 
 
 def worst_case(request: Request, price: Price) -> Amount:
@@ -155,7 +181,7 @@ def load_prices() -> PriceTable:
     return build(PriceTable, parse_yaml(text, place="prices.yaml"), place="prices.yaml")
 
 
-def require_price(identity: str, budget: Budget) -> Price:
+def require_price(identity: str, budget: Allowance) -> Price:
     """Price of a model, or zero where it is unknown and no money limit asks for it.
 
     Raises:

@@ -58,6 +58,8 @@ def plain(value: object, *, keep_newlines: bool = False) -> str:
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".") or "0"
     text = str(value)
+    if text.isprintable():
+        return text
     kept = "\n" if keep_newlines else ""
     return "".join(
         char if char in kept or not _acts(char) else " " if char in "\n\t\r" else f"\\x{ord(char):02x}" for char in text

@@ -5,13 +5,14 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import cast
+from typing import NamedTuple, cast
 
 import sqlalchemy as sa
 
 from culturepark.runtime.budget import (
+    Allowance,
     Amount,
     Budget,
     BudgetSettings,
@@ -32,8 +33,8 @@ from culturepark.runtime.errors import (
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.pacing import LimitSettings, Pace, Pressure, backoff
 from culturepark.runtime.request import Completed, Message, Model, Reply, Request
-from culturepark.runtime.spending import write_off, written_off
-from culturepark.runtime.store import CommittedReply, PromptMessage, Store
+from culturepark.runtime.spending import written_off
+from culturepark.runtime.store import CommittedReply, Grow, OtherSpending, PromptMessage, Put, Store
 
 REMEMBERED_MESSAGES = 50_000
 LONG_WAIT = 10.0
@@ -66,6 +67,24 @@ class Tally:
         self.tokens_prefix += reply.tokens_cached
         self.cost = None if cost is None or self.cost is None else self.cost + cost
 
+    def take(self) -> "Tally":
+        """What was counted since the last taking, to be counted elsewhere."""
+        taken = replace(self)
+        self.sent = self.cached = self.tokens_in = self.tokens_out = self.tokens_prefix = 0
+        self.cost = 0.0
+        self.unanswered = Counter()
+        return taken
+
+    def merge(self, other: "Tally") -> None:
+        """Count what another process counted."""
+        self.sent += other.sent
+        self.cached += other.cached
+        self.tokens_in += other.tokens_in
+        self.tokens_out += other.tokens_out
+        self.tokens_prefix += other.tokens_prefix
+        self.unanswered += other.unanswered
+        self.cost = None if other.cost is None or self.cost is None else self.cost + other.cost
+
 
 class Ledger:
     """Looks a request up, else asks the endpoint once within budget and pace, commits the reply, and hands it out."""
@@ -76,7 +95,7 @@ class Ledger:
         endpoint: Model | None,
         *,
         identity: str | None = None,
-        budget: Budget | None = None,
+        budget: Allowance | None = None,
         limits: LimitSettings | None = None,
         tally: Tally | None = None,
         tell: Callable[[str], None] = silent,
@@ -93,7 +112,7 @@ class Ledger:
         self.tally = tally or Tally()
         self._store = store
         self._endpoint = endpoint
-        self._budget = budget or Budget(BudgetSettings())
+        self._budget: Allowance = budget or Budget(BudgetSettings())
         self._limits = limits or LimitSettings()
         self._price: Price = require_price(self.identity, self._budget)
         self._request_pace = Pace(self._limits.requests_per_minute)
@@ -104,6 +123,11 @@ class Ledger:
         self._draw = random.Random()
         self._in_flight: dict[str, asyncio.Future[Completed]] = {}
         self._stored_messages: dict[str, None] = {}
+
+    @property
+    def door(self) -> "Door":
+        """What another process needs to open a ledger on the same model; budget and store are its own."""
+        return Door(self._endpoint, self.identity, self._limits)
 
     async def complete(self, request: Request) -> Completed:
         """Return the committed reply to a request, asking the endpoint only if there is none.
@@ -148,7 +172,9 @@ class Ledger:
         except ModelError as error:
             self.tally.unanswered[str(error)] += 1
             raise
-        await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started)
+        if not await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started):
+            # Another worker asked the same at the same time, and was first: there is one reply to a request.
+            reply = self._committed(key) or reply
         return Completed(reply, key, cached=False)
 
     async def _ask(self, endpoint: Model, request: Request, key: str) -> Reply:
@@ -203,10 +229,11 @@ class Ledger:
                 took = TRIED
                 raise
             finally:
-                self._budget.settle(ticket, took)
+                await self._budget.settle(ticket, took)
                 self._token_pace.give_back(worst.tokens - took.tokens)
                 if lost:
-                    await self._store.write(lambda connection: write_off(connection, self._store.run_id, took))
+                    own = {"run_id": self._store.run_id}
+                    await self._store.commit(Grow(OtherSpending, own, took._asdict()))
         finally:
             self._pressure.leave()
         self._pressure.replied()
@@ -225,7 +252,8 @@ class Ledger:
 
     async def _commit(
         self, request: Request, reply: Reply, *, key: str, chain: tuple[str, ...], seconds: float
-    ) -> None:
+    ) -> bool:
+        """Commit a reply; returns whether the run had none for this request."""
         run_id = self._store.run_id
         new = [
             {
@@ -252,18 +280,19 @@ class Ledger:
             "cost": actual(reply, self._price).money,
             "seconds": seconds,
         }
-        insert_messages = self._store.insert_new(_MESSAGES)
-        insert_reply = self._store.insert_new(_REPLIES)
-
-        def job(connection: sa.Connection) -> None:
-            if new:
-                connection.execute(insert_messages, new)
-            connection.execute(insert_reply, [row])
-
-        await self._store.write(job)
+        _, replies = await self._store.commit(Put(PromptMessage, new), Put(CommittedReply, [row]))
         self._stored_messages.update(dict.fromkeys(chain))
         while len(self._stored_messages) > REMEMBERED_MESSAGES:
             del self._stored_messages[next(iter(self._stored_messages))]
+        return replies == 1
+
+
+class Door(NamedTuple):
+    """A model and how it may be pressed: a ledger without its store and its budget."""
+
+    endpoint: Model | None
+    identity: str
+    limits: LimitSettings
 
 
 def spent_before(store: Store) -> Amount:
@@ -295,7 +324,6 @@ def _link(parent: str | None, role: str, content: str) -> str:
     return sha256([parent, role, content])
 
 
-_MESSAGES = cast(sa.Table, PromptMessage.__table__)
 _REPLIES = cast(sa.Table, CommittedReply.__table__)
 _COMMITTED = sa.select(_REPLIES.c.reply).where(
     _REPLIES.c.run_id == sa.bindparam("run"), _REPLIES.c.key == sa.bindparam("key")

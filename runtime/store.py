@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -27,6 +27,8 @@ MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
 DATABASE: Final = "run.db"
 LOCATION: Final = "store.url"
 """In the folder of a run whose rows live elsewhere: the database's URL, without its password."""
+STOOD_IN_THE_WAY: Final = {"40P01", "40001"}
+"""PostgreSQL's codes for a transaction that gave way to another one (deadlock, conflict); done again, it succeeds."""
 T = TypeVar("T")
 
 
@@ -87,6 +89,37 @@ class OtherSpending(Base):
     money: Mapped[float]
 
 
+class Put(NamedTuple):
+    """Rows for a table. Those already there stay as they are, so that putting them twice is putting them once."""
+
+    table: type[Base]
+    rows: Sequence[Mapping[str, Any]]
+
+
+class Change(NamedTuple):
+    """Values for the one row of a table that has a key."""
+
+    table: type[Base]
+    key: Mapping[str, Any]
+    values: Mapping[str, Any]
+
+
+class Grow(NamedTuple):
+    """Amounts to add to the one row of a table that has a key; it begins with zeros."""
+
+    table: type[Base]
+    key: Mapping[str, Any]
+    more: Mapping[str, float]
+
+
+class Place(NamedTuple):
+    """Where a run's rows are, for a process elsewhere; without a password."""
+
+    folder: Path
+    url: str
+    run_id: str
+
+
 class Store:
     """One run's rows. Writes from coroutines are committed in groups by one thread; reads are ordinary."""
 
@@ -103,6 +136,39 @@ class Store:
         """One transaction: committed when the block ends, rolled back when it raises."""
         with _disk_errors(self.folder), Session(self.engine) as session, session.begin():
             yield session
+
+    @property
+    def place(self) -> Place:
+        """What another process needs to open the same rows."""
+        url = self.engine.url
+        if url.database is not None and url.get_backend_name() == "sqlite":
+            url = url.set(database=str(Path(url.database).resolve()))
+        return Place(self.folder.resolve(), url._replace(password=None).render_as_string(), self.run_id)
+
+    async def commit(self, *changes: Put | Change | Grow) -> tuple[int, ...]:
+        """Commit changes together; returns how many rows each of them touched.
+
+        They are data, not code, so that a process which does not write can hand them to the one that does.
+        """
+        return await self.write(lambda connection: tuple(self._apply(connection, change) for change in changes))
+
+    def _apply(self, connection: sa.Connection, change: Put | Change | Grow) -> int:
+        table = cast(sa.Table, change.table.__table__)
+        insert = self.insert_new(table)
+        if not isinstance(change, Put):
+            values: Mapping[str, Any]
+            if isinstance(change, Grow):
+                connection.execute(insert, {**change.key, **dict.fromkeys(change.more, 0)})
+                values = {name: table.c[name] + more for name, more in change.more.items()}
+            else:
+                values = change.values
+            matches = [table.c[name] == value for name, value in change.key.items()]
+            return connection.execute(sa.update(table).where(*matches).values(**values)).rowcount
+        if not change.rows:
+            return 0
+        # A single row is counted by every driver.
+        done = connection.execute(insert, change.rows[0] if len(change.rows) == 1 else change.rows)
+        return int(done.rowcount)
 
     async def write(self, job: Callable[[sa.Connection], T]) -> T:
         """Run `job` on the writer's connection and return once its transaction is committed.
@@ -149,27 +215,46 @@ class Store:
     def _commit(
         self, connection: sa.Connection, group: Sequence[tuple[Callable[[sa.Connection], Any], Future[Any]]]
     ) -> None:
-        results: list[tuple[Future[Any], Any, BaseException | None]] = []
+        outcomes: list[tuple[Any, Exception | None]]
         try:
-            with _disk_errors(self.folder), connection.begin():
-                for job, future in group:
+            with _disk_errors(self.folder):
+                outcomes = _in_one_transaction(connection, [job for job, _ in group])
+        except Exception as error:
+            outcomes = [(None, error)] * len(group)
+        for (_, future), (result, failure) in zip(group, outcomes, strict=True):
+            if failure is None:
+                future.set_result(result)
+            else:
+                future.set_exception(failure)
+
+
+def _in_one_transaction(
+    connection: sa.Connection, jobs: Sequence[Callable[[sa.Connection], Any]]
+) -> list[tuple[Any, Exception | None]]:
+    """Do jobs and commit; one that breaks a constraint fails alone, any other error fails all.
+
+    Two workers that put the same prompts in another order can lock each other out; the one PostgreSQL ends begins anew.
+    """
+    while True:
+        outcomes: list[tuple[Any, Exception | None]] = []
+        try:
+            with connection.begin():
+                for job in jobs:
                     savepoint = connection.begin_nested()
                     try:
                         result = job(connection)
                     except sa.exc.IntegrityError as error:
                         savepoint.rollback()
-                        results.append((future, None, error))
+                        outcomes.append((None, error))
                     else:
                         savepoint.commit()
-                        results.append((future, result, None))
+                        outcomes.append((result, None))
                     # Any other error ends the whole transaction; after a full disk SQLite has done so already.
-        except Exception as error:
-            results = [(future, None, error) for _, future in group]
-        for future, result, failure in results:
-            if failure is None:
-                future.set_result(result)
-            else:
-                future.set_exception(failure)
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) not in STOOD_IN_THE_WAY:
+                raise
+        else:
+            return outcomes
 
 
 def open_store(folder: Path, *, url: str | None = None, create: bool = True) -> Store:
@@ -205,6 +290,28 @@ def open_store(folder: Path, *, url: str | None = None, create: bool = True) -> 
     if url is not None and kept is None:
         (folder / LOCATION).write_text(_without_password(url) + "\n", encoding="utf-8")
     return Store(engine, run_id=run_id, folder=folder)
+
+
+def join_store(place: Place) -> Store:
+    """Open rows that another process has made, beside it.
+
+    Raises:
+        CultureParkError: When they cannot be reached from here.
+    """
+    engine = _engine(place.url)
+    try:
+        with _disk_errors(place.folder), engine.connect():
+            pass
+    except CultureParkError:
+        engine.dispose()
+        raise
+    return Store(engine, run_id=place.run_id, folder=place.folder)
+
+
+def is_shared(folder: Path, url: str | None) -> bool:
+    """Whether a run's rows are in a database that other machines can reach, and not in the folder's own file."""
+    kept = _kept_location(folder) if url is None else url
+    return kept is not None and not kept.startswith("sqlite")
 
 
 def migrate(

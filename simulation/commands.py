@@ -46,27 +46,16 @@ def list_transcripts(
     as_json: JsonFlag = False,
 ) -> None:
     """List the talks of a run."""
-    talks = _selected(run, _selection(culture, question, protocol, status, limit))
+    selection = _selection(culture, question, protocol, status, limit)
     if as_json:
-        print_json([_summary(talk) for talk in talks])
+        print_json([_summary(talk) for talk in _selected(run, selection)])
         return
-    rows = [
-        (
-            talk.id,
-            "+".join(seat.culture.id for seat in talk.seats if seat.role == "delegate"),
-            talk.question.id if talk.question else None,
-            talk.question.topic if talk.question else None,
-            talk.protocol.name,
-            talk.language,
-            len(talk.turns),
-            sum(bool(turn.flags) for turn in talk.turns),
-            talk.status,
-            f"{talk.parent.id} at {talk.parent.turn}" if talk.parent else None,
-        )
-        for talk in talks
-    ]
+    from culturepark.simulation.talks import list_talks
+
+    with reading(run) as store:
+        lines = list_talks(store, selection)
     columns = ("talk", "culture", "question", "topic", "protocol", "language", "turns", "flagged", "status", "fork of")
-    print_table(columns, rows)
+    print_table(columns, lines)
 
 
 @transcripts_app.command("show")

@@ -177,7 +177,5 @@ async def _fork(
         if not statuses(store, [fork.id]):
             add_talks(store, [fork], position=position_of(store, parent.id))
         with show_progress(tally) as progress:
-            await simulate(
-                store, ledger, [fork], protocol.protocol, sampling=sampling, concurrency=1, progress=progress
-            )
+            await simulate(store, ledger, [fork], protocol, sampling=sampling, concurrency=1, progress=progress)
     return fork.id, tally.sent

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from culturepark.protocols.base import TurnProtocol
+from culturepark.protocols.catalogue import LoadedProtocol
 from culturepark.protocols.cueing import ProtocolError
 from culturepark.protocols.turn import Turn
-from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.engines import LOCAL, Engine
 from culturepark.runtime.errors import ModelError
 from culturepark.runtime.hashing import seed_from
 from culturepark.runtime.ledger import Ledger
@@ -31,11 +32,12 @@ async def simulate(
     store: Store,
     ledger: Ledger,
     plans: Sequence[Transcript],
-    protocol: TurnProtocol,
+    protocol: LoadedProtocol,
     *,
     sampling: Sampling,
     concurrency: int,
     progress: Reporter,
+    engine: Engine = LOCAL,
 ) -> Simulated:
     """Hold every planned talk that is not complete, going on from its last committed turn.
 
@@ -51,14 +53,13 @@ async def simulate(
     async def hold(talk_id: str) -> None:
         (transcript,) = load_transcripts(store, ids=[talk_id])
         try:
-            await _hold(store, ledger, transcript, protocol, sampling)
+            await _hold(store, ledger, transcript, protocol.protocol, sampling)
         except (ModelError, ProtocolError) as error:
             await set_status(store, talk_id, "failed", str(error))
         else:
             await set_status(store, talk_id, "complete")
-        progress.advance()
 
-    await run_bounded(todo, hold, concurrency=concurrency)
+    await engine.map(hold, todo, concurrency=concurrency, done=lambda _talk, _nothing: progress.advance())
     ids = {plan.id for plan in plans}
     failed = [talk for talk in load_transcripts(store, status="failed") if talk.id in ids]
     return Simulated(len(plans) - len(failed), tuple((talk.id, talk.reason or "") for talk in failed))
@@ -73,9 +74,12 @@ async def _hold(
     store: Store, ledger: Ledger, transcript: Transcript, protocol: TurnProtocol, sampling: Sampling
 ) -> None:
     seed = request_seed(transcript)
+    flagged = sum(bool(turn.flags) for turn in transcript.turns)
 
     async def on_turn(turn: Turn) -> None:
-        await save_turn(store, transcript.id, turn)
+        nonlocal flagged
+        flagged += bool(turn.flags)
+        await save_turn(store, transcript.id, turn, flagged=flagged)
 
     async def asker(prompt: str) -> str:
         request = Request(

@@ -1,12 +1,24 @@
 """Which talks of a run are meant."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 from culturepark.runtime.errors import unknown
 from culturepark.simulation.transcript import Transcript
 
 STATUSES = ("planned", "complete", "failed")
+T = TypeVar("T")
+
+
+class Facts(NamedTuple):
+    """What a selection looks at in a talk."""
+
+    cultures: frozenset[str]
+    """The delegates'."""
+    question: str
+    """Empty where the talk is about none."""
+    protocol: str
+    status: str
 
 
 class Selection(NamedTuple):
@@ -18,26 +30,40 @@ class Selection(NamedTuple):
     status: str | None = None
     limit: int | None = None
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether nothing but the limit leaves a talk out."""
+        return self[:4] == (None, None, None, None)
+
     def of(self, talks: Sequence[Transcript]) -> list[Transcript]:
         """The talks that fit, in their order, the first `limit` of them.
 
         Raises:
             CultureParkError: For a status that no talk can have.
         """
+        return self.among(talks, facts=facts_of)
+
+    def among(self, items: Sequence[T], *, facts: Callable[[T], Facts]) -> list[T]:
+        """The items of talks that fit, as `of`."""
         for status in _listed(self.status):
             if status not in STATUSES:
                 raise unknown("status", status, STATUSES, place="--status")
-        return [talk for talk in talks if self._fits(talk)][: self.limit]
+        return [item for item in items if self._fits(facts(item))][: self.limit]
 
-    def _fits(self, talk: Transcript) -> bool:
-        cultures = {seat.culture.id for seat in talk.seats if seat.role == "delegate"}
-        question = talk.question.id if talk.question else ""
+    def _fits(self, talk: Facts) -> bool:
+        names = {talk.question, talk.question.partition(":")[2]}
         return (
-            (self.culture is None or bool(cultures & _listed(self.culture)))
-            and (self.question is None or bool({question, question.partition(":")[2]} & _listed(self.question)))
-            and (self.protocol is None or talk.protocol.name in _listed(self.protocol))
+            (self.culture is None or bool(talk.cultures & _listed(self.culture)))
+            and (self.question is None or bool(names & _listed(self.question)))
+            and (self.protocol is None or talk.protocol in _listed(self.protocol))
             and (self.status is None or talk.status in _listed(self.status))
         )
+
+
+def facts_of(talk: Transcript) -> Facts:
+    """What a selection looks at in a transcript."""
+    cultures = frozenset(seat.culture.id for seat in talk.seats if seat.role == "delegate")
+    return Facts(cultures, talk.question.id if talk.question else "", talk.protocol.name, talk.status)
 
 
 def _listed(words: str | None) -> set[str]:

@@ -9,8 +9,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.store import Base, Store
+from culturepark.runtime.store import Base, Change, Put, Store
 from culturepark.simulation.exclusions import refuse_removed
+from culturepark.simulation.lines import TalkLine, TalkLineRow, line_row, lines_of, load_lines
+from culturepark.simulation.selection import Selection
 from culturepark.simulation.transcript import Transcript
 
 Status = Literal["planned", "complete", "failed"]
@@ -50,17 +52,21 @@ class TurnRow(Base):
 
 _TALKS = cast(sa.Table, TalkRow.__table__)
 _TURNS = cast(sa.Table, TurnRow.__table__)
+_LINES = cast(sa.Table, TalkLineRow.__table__)
 
 
 async def save_plans(store: Store, plans: Sequence[Transcript]) -> None:
     """Write down talks that are not there yet; talks of an earlier plan stay as they are, but for their factors."""
     insert = store.insert_new(_TALKS)
     rows = [_talk_row(store, plan, position) for position, plan in enumerate(plans)]
+    insert_lines = store.insert_new(_LINES)
+    lines = [line_row(store.run_id, plan, position) for position, plan in enumerate(plans)]
     varied = {plan.id: plan.model_dump(mode="json")["factors"] for plan in plans if plan.factors}
 
     def job(connection: sa.Connection) -> None:
         if rows:
             connection.execute(insert, rows)
+            connection.execute(insert_lines, lines)
         if not varied:
             return
         # A study that varies something may hold talks which were there before it did.
@@ -90,6 +96,7 @@ def add_talks(store: Store, talks: Sequence[Transcript], *, position: int | None
         for place, talk in enumerate(talks):
             row = _talk_row(store, talk, position + place) | {"status": talk.status, "reason": talk.reason}
             session.execute(sa.insert(_TALKS), row)
+            session.execute(sa.insert(_LINES), line_row(store.run_id, talk, position + place))
             if talk.turns:
                 session.execute(sa.insert(_TURNS), [_turn_row(store, talk.id, turn) for turn in talk.turns])
 
@@ -101,16 +108,19 @@ def position_of(store: Store, talk: str) -> int:
         return int(connection.execute(query).scalar_one())
 
 
-async def save_turn(store: Store, talk: str, turn: Turn) -> None:
-    """Commit one utterance. A second commit of the same turn is a fault of ours and raises."""
-    row = _turn_row(store, talk, turn)
-    await store.write(lambda connection: connection.execute(_TURN_INSERT, row))
+async def save_turn(store: Store, talk: str, turn: Turn, *, flagged: int) -> None:
+    """Commit one utterance; once it is there, it stays as it is. `flagged` counts the talk's, this one included."""
+    key, counts = {"run_id": store.run_id, "talk": talk}, {"turns": turn.index + 1, "flagged": flagged}
+    await store.commit(Put(TurnRow, [_turn_row(store, talk, turn)]), Change(TalkLineRow, key, counts))
 
 
 async def set_status(store: Store, talk: str, status: Status, reason: str | None = None) -> None:
     """Mark how a talk stands."""
-    change = sa.update(_TALKS).where(_TALKS.c.run_id == store.run_id, _TALKS.c.id == talk)
-    await store.write(lambda connection: connection.execute(change.values(status=status, reason=reason)))
+    own = {"run_id": store.run_id}
+    await store.commit(
+        Change(TalkRow, {**own, "id": talk}, {"status": status, "reason": reason}),
+        Change(TalkLineRow, {**own, "talk": talk}, {"status": status}),
+    )
 
 
 def load_transcripts(
@@ -138,6 +148,19 @@ def load_transcripts(
         )
         for row in rows
     ]
+
+
+def list_talks(store: Store, selection: Selection) -> list[TalkLine]:
+    """One line for each talk that fits.
+
+    Raises:
+        CultureParkError: For a status that no talk can have.
+    """
+    count = sa.select(sa.func.count()).select_from(_TALKS).where(_TALKS.c.run_id == store.run_id)
+    with store.engine.connect() as connection:
+        talks = int(connection.execute(count).scalar_one())
+    lines = load_lines(store, selection, talks=talks)
+    return lines_of(load_transcripts(store), selection) if lines is None else lines
 
 
 def find_transcript(store: Store, talk: str) -> Transcript:
@@ -171,9 +194,6 @@ def statuses(store: Store, ids: Sequence[str]) -> dict[str, Status]:
     with store.engine.connect() as connection:
         known = {talk: cast(Status, status) for talk, status in connection.execute(query)}
     return {talk: known[talk] for talk in ids if talk in known}
-
-
-_TURN_INSERT = sa.insert(_TURNS)
 
 
 def _turn_row(store: Store, talk: str, turn: Turn) -> dict[str, Any]:

@@ -67,7 +67,7 @@ async def simulation(model: str, settings: SimulateSettings, folder: Path) -> tu
                 store,
                 ledger,
                 plans,
-                protocol.protocol,
+                protocol,
                 sampling=settings.sampling,
                 concurrency=settings.concurrency,
                 progress=Silent(),

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -59,6 +60,16 @@ class Endpoint:
         self.identity = identity
         self.model = model
         self.dialect = dialect
+        # How to make it again in another process, which has the key from an environment of its own.
+        self._made = partial(
+            Endpoint,
+            identity=identity,
+            model=model,
+            base_url=base_url,
+            dialect=dialect,
+            timeout=timeout,
+            concurrency=concurrency,
+        )
         self._where = base_url or "https://api.openai.com/v1"
         self._timeout = timeout
         self._gives_logprobs = True
@@ -75,6 +86,10 @@ class Endpoint:
             ),
         )
         self.concurrency = concurrency
+
+    def __reduce__(self) -> "tuple[partial[Endpoint], tuple[()]]":
+        """Travel without the key and without connections."""
+        return self._made, ()
 
     async def ask(self, request: Request) -> Reply:
         """Send one request once.

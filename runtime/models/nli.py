@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import warnings
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -42,6 +42,10 @@ class NliModel:
         self._name = name
         self._loaded = _load(name)
         self._one_at_a_time = asyncio.Lock()
+
+    def __reduce__(self) -> "tuple[partial[NliModel], tuple[()]]":
+        """Travel without the weights; they are read again where it arrives."""
+        return partial(NliModel, self._name, identity=self.identity), ()
 
     async def ask(self, request: Request) -> Reply:
         """Judge one pair."""

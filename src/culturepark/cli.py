@@ -20,6 +20,7 @@ from culturepark.training.commands import train
 
 if TYPE_CHECKING:
     from culturepark.pipeline import Result, Stage
+    from culturepark.runtime.engines import Chosen
     from culturepark.study import Study
 
 app = typer.Typer(
@@ -44,6 +45,8 @@ app.command()(train)
 StudyFile = Annotated[Path | None, typer.Argument(help="YAML; without it, the shipped quickstart study.")]
 Run = Annotated[Path | None, typer.Option("--run", help="Run folder; runs/<study name> by default.")]
 Store = Annotated[str | None, typer.Option(help="Database URL instead of the folder's run.db (PostgreSQL).")]
+Engine = Annotated[str | None, typer.Option(help="local, or ray: talks, refinement and embedding on Ray workers.")]
+Address = Annotated[str | None, typer.Option(help="Of a running Ray cluster; without it, one on this machine.")]
 Model = Annotated[str | None, typer.Option(help="builtin[:NAME[+ADAPTER]], openai:NAME or gguf:PATH.")]
 BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1.")]
 Seed = Annotated[int | None, typer.Option(help="Of everything random.")]
@@ -111,6 +114,8 @@ def run_command(
     *,
     run: Run = None,
     store: Store = None,
+    engine: Engine = None,
+    address: Address = None,
     model: Model = None,
     base_url: BaseUrl = None,
     seed: Seed = None,
@@ -146,7 +151,7 @@ def run_command(
 ) -> None:
     """Do the whole job: hold the talks, then distil them into samples. Run it again to go on where it stopped."""
     study = _study(study_file, **_settings(locals()))
-    _do(study, run, store, ("simulate", "refine"), as_json=as_json)
+    _do(study, run, store, ("simulate", "refine"), engine=_engine(engine, address), as_json=as_json)
 
 
 @app.command()
@@ -155,6 +160,8 @@ def simulate(
     *,
     run: Run = None,
     store: Store = None,
+    engine: Engine = None,
+    address: Address = None,
     model: Model = None,
     base_url: BaseUrl = None,
     seed: Seed = None,
@@ -177,7 +184,7 @@ def simulate(
 ) -> None:
     """Hold the study's talks and store what was said, with the settings that produced it."""
     study = _study(study_file, **_settings(locals()))
-    _do(study, run, store, ("simulate",), as_json=as_json)
+    _do(study, run, store, ("simulate",), engine=_engine(engine, address), as_json=as_json)
 
 
 @app.command()
@@ -185,6 +192,8 @@ def refine(
     run: Annotated[Path, typer.Option("--run", help="Run folder of the talks.")] = Path("runs/quickstart"),
     *,
     store: Store = None,
+    engine: Engine = None,
+    address: Address = None,
     model: Model = None,
     base_url: BaseUrl = None,
     concurrency: Concurrency = None,
@@ -212,7 +221,8 @@ def refine(
     # A folder of imported talks has no study yet; then the quickstart's settings are where the options begin.
     fresh = (run / DATABASE).exists() and not (run / SAVED).exists()
     study = _study(None if fresh else run / SAVED, **settings)
-    _do(study, run, store, ("refine",), as_json=as_json, every_talk=every_talk)
+    chosen = _engine(engine, address)
+    _do(study, run, store, ("refine",), engine=chosen, as_json=as_json, every_talk=every_talk)
 
 
 @app.command()
@@ -276,7 +286,7 @@ def estimate(
         note(f"stances: {text}")
 
 
-NO_SETTINGS = {"study_file", "run", "store", "every_talk", "as_json", "DATABASE", "SAVED"}
+NO_SETTINGS = {"study_file", "run", "store", "engine", "address", "every_talk", "as_json", "DATABASE", "SAVED"}
 
 
 def _settings(given: dict[str, Any]) -> dict[str, Any]:
@@ -342,13 +352,28 @@ def _arguments(pairs: list[str] | None, *, fresh: bool) -> dict[str, Any] | None
     return found if found or fresh else None
 
 
-def _do(study: "Study", run: Path | None, store: str | None, stages: "tuple[Stage, ...]", *, as_json: bool, every_talk: bool = False) -> None:
+def _engine(name: str | None, address: str | None) -> "Chosen":
+    from culturepark.runtime.engines import choose_engine
+
+    return choose_engine(name, address)
+
+
+def _do(
+    study: "Study",
+    run: Path | None,
+    store: str | None,
+    stages: "tuple[Stage, ...]",
+    *,
+    engine: "Chosen",
+    as_json: bool,
+    every_talk: bool = False,
+) -> None:
     from culturepark.pipeline import default_folder
     from culturepark.pipeline import run as run_study
 
     folder = run or default_folder(study)
     with stoppable(f"everything said so far is saved in {folder}; the same command goes on from there"):
-        result = run_study(study, folder, stages=stages, store_url=store, show=True, every_talk=every_talk)
+        result = run_study(study, folder, stages=stages, store_url=store, engine=engine, show=True, every_talk=every_talk)
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:

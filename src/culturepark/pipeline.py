@@ -19,12 +19,12 @@ from culturepark.postprocess.refine import Models, RefineSettings, refine
 from culturepark.postprocess.tables import load_opinions, load_samples
 from culturepark.postprocess.yields import accumulated
 from culturepark.protocols import LoadedProtocol, load_protocol
-from culturepark.runtime.budget import Budget
 from culturepark.runtime.console import note, silent
 from culturepark.runtime.engine import run_to_end
+from culturepark.runtime.engines import Chosen, Engine, check_engine, open_engine
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
-from culturepark.runtime.ledger import Ledger, Tally, spent_before
+from culturepark.runtime.ledger import Ledger, Tally
 from culturepark.runtime.models.embedders import SentenceEmbedder
 from culturepark.runtime.models.opening import OpenModel, check_address, open_model
 from culturepark.runtime.models.spec import ModelSpec, parse_model
@@ -136,6 +136,7 @@ def run(
     *,
     stages: Sequence[Stage] = STAGES,
     store_url: str | None = None,
+    engine: Chosen = Chosen(),
     show: bool = False,
     every_talk: bool = False,
 ) -> Result:
@@ -155,6 +156,7 @@ def run(
                 folder or default_folder(study),
                 stages=stages,
                 store_url=store_url,
+                engine=engine,
                 show=show,
                 every_talk=every_talk,
             )
@@ -162,27 +164,38 @@ def run(
 
 
 async def run_stages(
-    study: Study, folder: Path, *, stages: Sequence[Stage], store_url: str | None, show: bool, every_talk: bool = False
+    study: Study,
+    folder: Path,
+    *,
+    stages: Sequence[Stage],
+    store_url: str | None,
+    engine: Chosen = Chosen(),
+    show: bool,
+    every_talk: bool = False,
 ) -> Result:
     """`run` for callers with an event loop of their own."""
     targeted = study.target.samples is not None and {"simulate", "refine"} <= set(stages)
     # Before the folder is made, so that a mistake in the study leaves nothing behind.
     planned = plan(study.sized(FIRST_TALKS) if targeted else study)
+    check_engine(engine, folder, store_url)
+    _check_reach(study, engine)
     with only_writer(folder), _opened(folder, store_url) as store:
         tally = Tally()
-        budget = Budget(study.budget, spent=spent_before(store))
+        async with open_engine(engine, store, budget=study.budget, limits=study.limits, tally=tally) as opened:
 
-        def make_ledger(model: Model) -> Ledger:
-            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally, tell=note if show else silent)
+            tell = note if show else silent
 
-        with show_progress(tally) if show else _silent() as progress:
-            async with _OneModel(study, make_ledger) as models:
-                sitting = _Sitting(study, store, models, progress, every_talk=every_talk)
-                target = None
-                if targeted:
-                    target = await sitting.toward_target()
-                else:
-                    await sitting.do(study, planned, stages)
+            def make_ledger(model: Model) -> Ledger:
+                return Ledger(store, model, budget=opened.budget, limits=opened.limits, tally=tally, tell=tell)
+
+            with show_progress(tally) if show else _silent() as progress:
+                async with _OneModel(study, make_ledger) as models:
+                    sitting = _Sitting(study, store, models, opened.engine, progress, every_talk=every_talk)
+                    target = None
+                    if targeted:
+                        target = await sitting.toward_target()
+                    else:
+                        await sitting.do(study, planned, stages)
         planned, ids = sitting.planned, {talk.id for talk in sitting.planned.talks}
         held = [talk for talk in load_transcripts(store) if every_talk or talk.id in ids]
         judge = standing(store, load_opinions(store)) if sitting.funnel is not None else None
@@ -193,11 +206,12 @@ class _Sitting:
     """The work on one run from opening its folder to closing it."""
 
     def __init__(
-        self, study: Study, store: Store, models: "_OneModel", progress: Reporter, *, every_talk: bool
+        self, study: Study, store: Store, models: "_OneModel", engine: Engine, progress: Reporter, *, every_talk: bool
     ) -> None:
         self._study = study
         self._store = store
         self._models = models
+        self._engine = engine
         self._progress = progress
         self._every_talk = every_talk
         self._removed = load_exclusions(store)
@@ -261,10 +275,11 @@ class _Sitting:
             self._store,
             ledger,
             talks,
-            part.protocol.protocol,
+            part.protocol,
             sampling=part.sampling,
             concurrency=_in_flight(self._study, talker, each=seats),
             progress=self._progress,
+            engine=self._engine,
         )
         self._tried |= {talk.id for talk in talks}
 
@@ -284,6 +299,7 @@ class _Sitting:
             survey=load_survey(self._study.simulate.source),
             concurrency=_in_flight(self._study, writer, each=1),
             progress=self._progress,
+            engine=self._engine,
         )
 
     @contextmanager
@@ -345,6 +361,21 @@ def plan(study: Study) -> Planned:
         frozenset(skip for one in held for skip in one.casting.skipped),
         tuple(dict.fromkeys(note for one in held for note in one.casting.notes)),
     )
+
+
+def _check_reach(study: Study, engine: Chosen) -> None:
+    """Refuse models that the workers of a cluster cannot ask.
+
+    Raises:
+        CultureParkError: Names the first one.
+    """
+    asked = [*(cell.model for cell in study.cells), study.refine.judge, study.refine.second_judge]
+    for name in (name for name in asked if name is not None):
+        if engine.address is not None and parse_model(name).kind in {"builtin", "gguf"}:
+            raise CultureParkError(
+                f"--address {engine.address}: {name!r} is served on this machine only; serve it where all machines reach "
+                "it, and use --model openai:NAME --base-url"
+            )
 
 
 def held_talks(study: Study, known: Collection[str]) -> int:

@@ -45,7 +45,7 @@ def held(
         ledger = Ledger(store, endpoint, limits=LimitSettings(attempts=attempts))
         try:
             return await simulate(
-                store, ledger, plans, protocol.protocol, sampling=settings.sampling, concurrency=8, progress=Silent()
+                store, ledger, plans, protocol, sampling=settings.sampling, concurrency=8, progress=Silent()
             )
         finally:
             await endpoint.close()

@@ -1,0 +1,91 @@
+"""Leases over a real PostgreSQL server: several processes share one budget and one pace, exactly."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from culturepark.runtime.budget import Amount, BudgetSettings
+from culturepark.runtime.errors import BudgetSpentError
+from culturepark.runtime.leases import StoreLeases, open_leases
+from culturepark.runtime.pacing import LimitSettings
+from culturepark.runtime.store import Store, join_store, open_store
+
+pytestmark = pytest.mark.slow
+NOTHING = Amount(0, 0, 0.0)
+
+
+@pytest.fixture
+def stores(postgres: str, tmp_path: Path) -> Iterator[list[Store]]:
+    """Four holds on one run, each with connections of its own, as four workers have them."""
+    first = open_store(tmp_path / f"leased-{tmp_path.name}", url=postgres)
+    others = [join_store(first.place._replace(url=postgres)) for _ in range(3)]
+    open_leases(first, spent=Amount(3, 100, 0.0))
+    yield [first, *others]
+    for store in (first, *others):
+        store.close()
+
+
+def leases(store: Store, *, owner: str = "w", pace: float | None = None, **limits: int) -> StoreLeases:
+    limited = LimitSettings(requests_per_minute=pace)
+    return StoreLeases(store, owner=owner, budget=BudgetSettings.model_validate(limits), limits=limited)
+
+
+def test_requests_are_exact_however_many_ask(stores: list[Store]) -> None:
+    async def ask(one: StoreLeases) -> bool:
+        try:
+            ticket = await one.reserve(Amount(1, 10, 0.0))
+        except BudgetSpentError:
+            return False
+        await asyncio.sleep(0.01)
+        await one.settle(ticket, Amount(1, 5, 0.0))
+        return True
+
+    async def main() -> list[bool]:
+        workers = [leases(store, requests=20) for store in stores]
+        return await asyncio.gather(*(ask(workers[number % 4]) for number in range(60)))
+
+    # Three were spent before.
+    assert sum(asyncio.run(main())) == 17
+
+
+def test_what_a_request_did_not_use_is_free_for_another_process(stores: list[Store]) -> None:
+    async def main() -> None:
+        one, other = (leases(store, tokens=1000) for store in stores[:2])
+        ticket = await one.reserve(Amount(1, 800, 0.0))
+        waiting = asyncio.create_task(other.reserve(Amount(1, 800, 0.0)))
+        await asyncio.sleep(0.3)
+        assert not waiting.done(), "800 and 800 and the 100 before are more than 1000"
+        await one.settle(ticket, Amount(1, 50, 0.0))
+        assert await waiting > ticket
+
+    asyncio.run(main())
+
+
+def test_a_dead_workers_requests_are_taken_for_spent_at_their_worst(stores: list[Store]) -> None:
+    async def main() -> None:
+        dead = leases(stores[0], owner="worker-0", tokens=1000)
+        await dead.reserve(Amount(1, 500, 0.0))
+        await leases(stores[1], owner="worker-0", tokens=1000).bury()
+        other = leases(stores[2], owner="worker-1", tokens=1000)
+        with pytest.raises(BudgetSpentError):
+            await other.reserve(Amount(1, 401, 0.0))
+        await other.reserve(Amount(1, 400, 0.0))
+
+    asyncio.run(main())
+
+
+def test_the_pace_is_one_for_all_processes(stores: list[Store]) -> None:
+    async def main() -> float:
+        workers = [leases(store, pace=600) for store in stores]
+        began = time.monotonic()
+        tickets = await asyncio.gather(*(workers[number % 4].reserve(Amount(1, 1, 0.0)) for number in range(11)))
+        took = time.monotonic() - began
+        for ticket in tickets:
+            await workers[0].settle(ticket, NOTHING)
+        return took
+
+    # Eleven requests at ten a second: the first leaves at once.
+    assert asyncio.run(main()) >= 1.0
