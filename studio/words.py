@@ -13,3 +13,8 @@ def money(dollars: float | None) -> str:
     if not dollars:
         return "$0"
     return f"${dollars:.2f}" if dollars >= 0.01 else f"${dollars:.4f}"
+
+
+def protocol_name(name: str) -> str:
+    """A protocol's name without the folders of its file: `interview.py:Interview`."""
+    return name.rpartition("/")[2]

@@ -36,3 +36,8 @@ document.addEventListener("click", (event) => {
     document.getElementById("main").focus();
   }
 });
+
+// A filter applies as soon as something is chosen; a text when Enter is pressed.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("form[data-submit] select")) event.target.form.requestSubmit();
+});
