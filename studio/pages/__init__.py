@@ -1,6 +1,14 @@
 """The pages, in the order of the menu."""
 
 from culturepark.studio.page import Page
-from culturepark.studio.pages import dialogues, diff, runs, sample, transcript
+from culturepark.studio.pages import dialogues, diff, opinions, results, runs, sample, transcript
 
-PAGES: tuple[Page, ...] = (runs.PAGE, dialogues.PAGE, transcript.PAGE, sample.PAGE, diff.PAGE)
+PAGES: tuple[Page, ...] = (
+    runs.PAGE,
+    dialogues.PAGE,
+    transcript.PAGE,
+    sample.PAGE,
+    diff.PAGE,
+    opinions.PAGE,
+    results.PAGE,
+)
