@@ -1,7 +1,7 @@
 """The pages, in the order of the menu."""
 
 from culturepark.studio.page import Page
-from culturepark.studio.pages import dialogues, diff, opinions, results, runs, sample, transcript
+from culturepark.studio.pages import design, dialogues, diff, opinions, results, runs, sample, transcript
 
 PAGES: tuple[Page, ...] = (
     runs.PAGE,
@@ -11,4 +11,5 @@ PAGES: tuple[Page, ...] = (
     diff.PAGE,
     opinions.PAGE,
     results.PAGE,
+    design.PAGE,
 )
