@@ -12,6 +12,8 @@ from culturepark.runtime.store import Store
 from culturepark.simulation.fork import EDITED
 from culturepark.simulation.talks import find_transcript
 from culturepark.simulation.transcript import Edits, Transcript
+from culturepark.studio.folder import written
+from culturepark.studio.meters import Meter, Reading, readings
 from culturepark.studio.palette import slot
 from culturepark.studio.tags import shown
 
@@ -64,17 +66,19 @@ class Bubble(Record):
 
 
 class Point(Record):
-    """What a speaker's opinions of one turn mean for their own stance."""
+    """How a speaker stands to their own stance at one turn."""
 
     turn: int
     value: float
-    """Mean over the turn's judged opinions, in [-1, 1]: with the stance is 1, against it is -1."""
+    """In [-1, 1]: with the stance is 1, against it is -1. Of opinions the mean over the turn's judged ones; of a meter
+    1 minus twice its distance."""
 
 
 class Line(Record):
-    """One speaker's points."""
+    """One speaker's points, as one meter has them."""
 
     speaker: int
+    meter: Meter | Literal["opinions"]
     points: tuple[Point, ...]
 
 
@@ -88,10 +92,11 @@ class TalkView(Record):
 
 
 class Said(NamedTuple):
-    """A talk with what refining found in it."""
+    """A talk with what refining found in it, and what meters read."""
 
     talk: Transcript
     opinions: Sequence[Opinion]
+    readings: Sequence[Reading] = ()
 
 
 def talk_view(said: Said, *, under_way: bool = False) -> TalkView:
@@ -116,7 +121,7 @@ def talk_view(said: Said, *, under_way: bool = False) -> TalkView:
             for seat in talk.seats
         ),
         bubbles=tuple(_bubble(talk, turn, places[turn.speaker], by_turn.get(turn.index, ())) for turn in talk.turns),
-        lines=stance_lines(talk, said.opinions),
+        lines=stance_lines(said),
         under_way=under_way,
     )
 
@@ -139,17 +144,21 @@ def segments(text: str, opinions: Iterable[Opinion]) -> tuple[Segment, ...]:
     return tuple(found)
 
 
-def stance_lines(talk: Transcript, opinions: Sequence[Opinion]) -> tuple[Line, ...]:
-    """How far each speaker with judged opinions kept to their stance, turn by turn."""
+def stance_lines(said: Said) -> tuple[Line, ...]:
+    """How far each speaker kept to their stance, turn by turn: by their judged opinions, and by each meter."""
     lines = []
-    for place, seat in enumerate(talk.seats):
-        values: dict[int, list[float]] = {}
-        for opinion in opinions:
+    for place, seat in enumerate(said.talk.seats):
+        values: dict[Meter | Literal["opinions"], dict[int, list[float]]] = {}
+        for opinion in said.opinions:
             if opinion.speaker == seat.id and opinion.about == "own" and opinion.verdict_as_said is not None:
-                values.setdefault(opinion.turn, []).append(HELD[opinion.verdict_as_said])
-        if values:
-            points = (Point(turn=turn, value=sum(own) / len(own)) for turn, own in sorted(values.items()))
-            lines.append(Line(speaker=place, points=tuple(points)))
+                of_turn = values.setdefault("opinions", {}).setdefault(opinion.turn, [])
+                of_turn.append(HELD[opinion.verdict_as_said])
+        for reading in said.readings:
+            if reading.seat == seat.id:
+                values.setdefault(reading.meter, {}).setdefault(reading.turn, []).append(1 - 2 * reading.distance)
+        for meter, turns in values.items():
+            points = (Point(turn=turn, value=sum(own) / len(own)) for turn, own in sorted(turns.items()))
+            lines.append(Line(speaker=place, meter=meter, points=tuple(points)))
     return tuple(lines)
 
 
@@ -183,7 +192,8 @@ def load_said(store: Store, talk: str) -> Said:
         CultureParkError: When no talk, or more than one, begins so.
     """
     found = find_transcript(store, talk)
-    return Said(found, load_opinions(store, talk=found.id))
+    read = readings(store.folder, written(store.folder)).get(found.id, ())
+    return Said(found, load_opinions(store, talk=found.id), read)
 
 
 def _bubble(talk: Transcript, turn: Turn, speaker: int, opinions: Iterable[Opinion]) -> Bubble:

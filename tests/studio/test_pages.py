@@ -1,6 +1,8 @@
 """Opinions, results and design, in a browser."""
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +14,6 @@ from culturepark.postprocess.tables import load_opinions
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.read_only import looking
 from culturepark.simulation.talks import load_transcripts
-from tests.commands import command
 from tests.stub_server import Body, serving
 from tests.studio.conftest import Running, start, stop
 
@@ -65,6 +66,12 @@ def test_the_map_is_coloured_moved_and_read(library: Running, tab: Any, accessib
     assert set(tab.locator(".legendtext").all_inner_texts()) <= {"below", "mid", "above", "unsure", "no stance"}
 
 
+def process(*arguments: str) -> "subprocess.Popen[bytes]":
+    """The command line beside the browser."""
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen([sys.executable, "-m", "culturepark", *arguments], stdout=quiet, stderr=quiet)
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A studio on a run in which a model was measured."""
@@ -74,9 +81,11 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         return str(1 + int(sha256(str(body["messages"])), 16) % 4)
 
     with serving(answer=answer, logprobs=False) as stub:
-        options = ("--culture", "arabic,korean", "--prompt-language", "en", "--limit", 4)
+        options = ("--culture", "arabic,korean", "--prompt-language", "en", "--limit", "4")
         model = ("--model", "openai:stub", "--base-url", stub.base_url)
-        command("bench", "opinions", "--run", folder / "runs" / "quickstart", *model, *options)
+        run = ("--run", str(folder / "runs" / "quickstart"))
+        done = process("bench", "opinions", *run, *model, *options)
+        assert done.wait() == 0
         running = start(folder / "runs", stub)
         yield running
         stop(running)
@@ -168,17 +177,10 @@ def test_a_culture_file_is_linted_as_it_is_typed(studio: Running, tab: Any, acce
 
 def test_two_tabs_and_a_running_simulation(studio: Running, chromium: Any, tmp_path: Path) -> None:
     """Both tabs see talks come in, and a fork in one of them is held while the run goes on."""
-    import subprocess
-    import sys
-
     with serving(delay=0.4) as slow:
         talks = ("--limit", "3", "--concurrency", "1", "--protocol-arg", "turns=6", "--culture", "arabic,korean")
         model = ("--model", "openai:stub", "--base-url", slow.base_url)
-        going = subprocess.Popen(
-            [sys.executable, "-m", "culturepark", "simulate", "--run", str(studio.folder / "live"), *talks, *model],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        going = process("simulate", "--run", str(studio.folder / "live"), *talks, *model)
         one, other = chromium.new_page(), chromium.new_page()
         for tab in (one, other):
             tab.set_default_timeout(90_000)

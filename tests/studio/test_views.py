@@ -6,14 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from culturepark.benchmarks.results import save_result
+from culturepark.benchmarks.task import BenchSettings, Counts, SuiteResult, Table
 from culturepark.postprocess.opinion import Opinion
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.read_only import is_run, looking
 from culturepark.runtime.store import Base, open_store
 from culturepark.simulation.talks import TalkRow
 from culturepark.studio.design import save, try_script
-from culturepark.studio.folder import Folder
+from culturepark.studio.folder import Folder, written
 from culturepark.studio.forking import wishes
+from culturepark.studio.meters import Reading, readings
 from culturepark.studio.page import Page, Visit, address, menu
 from culturepark.studio.palette import CULTURES, SPARE, slot
 from culturepark.studio.tags import shown
@@ -167,7 +170,7 @@ def test_a_script_is_tried_and_its_mistakes_are_named() -> None:
         (0, "english", "the speaker"), (1, "arabic", "the speaker"),
     ]  # fmt: skip
     assert tried.ended
-    with pytest.raises(CultureParkError, match=r"^the script:3: "):
+    with pytest.raises(CultureParkError, match=r"^the script:4: expected"):
         try_script(script.replace("{speaker", "{{speaker:", 1), seats=2)
     with pytest.raises(CultureParkError, match="takes no argument 'turns'; it takes: opener"):
         try_script(script, seats=2, arguments="turns=4")
@@ -178,3 +181,31 @@ def test_texts_are_saved_under_plain_names_only(tmp_path: Path, name: str) -> No
     with pytest.raises(CultureParkError, match="cannot name a file here"):
         save(tmp_path, name, "a: 1")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_meters_of_bench_dialogue_stand_beside_opinions(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "run")
+    drift = Table(
+        title="drift",
+        columns=("talk", "turn", "seat", "meter", "value", "distance"),
+        rows=(
+            ("t_1", -1, "turkish_ayse", "near", 0.5, None),
+            ("t_1", 1, "turkish_ayse", "told", 1.0, 0.25),
+            ("t_1", 3, "turkish_ayse", "told", 0.0, 1),
+            ("t_1", 3, "turkish_ayse", "heard", None, None),
+            ("t_2", 1, "turkish_ayse", "near", 0.5, 0.5),
+        ),
+    )
+    result = SuiteResult(
+        suite="dialogue", version=1, model="openai:stub", identity="openai:stub", settings=BenchSettings(),
+        counts=Counts(), scores=(), tables=(drift,),
+    )  # fmt: skip
+    save_result(store, result)
+    store.close()
+
+    found = readings(tmp_path / "run", written(tmp_path / "run"))
+
+    assert found == {
+        "t_1": (Reading(1, "turkish_ayse", "told", 0.25), Reading(3, "turkish_ayse", "told", 1.0)),
+        "t_2": (Reading(1, "turkish_ayse", "near", 0.5),),
+    }
