@@ -50,10 +50,6 @@ class Laid(NamedTuple):
     method: str
     """`threshold`, or `kmeans`, which has no threshold to move."""
 
-    def opinion(self, found: str) -> Opinion:
-        """The opinion with an id."""
-        return next(one for one in self.opinions if one.id == found)
-
 
 class Rethresholded(NamedTuple):
     """What another threshold would make of the same opinions."""
