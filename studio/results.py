@@ -1,15 +1,17 @@
 """The report's figures on a page that may be light or dark."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
-from culturepark.benchmarks.figures import Figure
+from culturepark.benchmarks.figures import BLUE, Figure
 from culturepark.benchmarks.hofstede.indices import DIMENSIONS
 from culturepark.benchmarks.task import Table
 
 LONGEST: Final = 300
 """Rows of a table shown on the page."""
 CLEAR: Final = "rgba(0,0,0,0)"
+MIDDLE_BLUE: Final = "#4a8bc4"
+"""Seen on light and on dark paper."""
 
 
 def recoloured(figure: Figure) -> Figure:
@@ -20,7 +22,16 @@ def recoloured(figure: Figure) -> Figure:
     layout = {**figure["layout"], "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}
     if "polar" in layout:
         layout["polar"] = {**layout["polar"], "bgcolor": CLEAR}
-    return {"data": figure["data"], "layout": layout, "config": {"displayModeBar": False}}
+    return {"data": _seen(figure["data"]), "layout": layout, "config": {"displayModeBar": False}}
+
+
+def _seen(part: Any) -> Any:
+    """The same data with the report's blue made lighter."""
+    if isinstance(part, dict):
+        return {name: _seen(value) for name, value in part.items()}
+    if isinstance(part, list):
+        return [_seen(value) for value in part]
+    return MIDDLE_BLUE if part == BLUE else part
 
 
 def radars(table: Table) -> Iterator[Table]:

@@ -1,5 +1,6 @@
 """A talk as its page shows it: bubbles with quotes in them, whispers between them, stances over turns."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
@@ -162,9 +163,15 @@ def stance_lines(said: Said) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def direction(language: str) -> Literal["rtl", "auto"]:
-    """Right to left for languages written so; for others the first letter decides, as texts may be in any."""
-    return "rtl" if primary(language) in RIGHT_TO_LEFT else "auto"
+def direction(language: str, text: str | None = None) -> Literal["rtl", "auto"]:
+    """Right to left for languages written so; for others the first letter decides, as texts may be in any.
+
+    A text without a letter of such a script is not turned around, whatever its speaker's language.
+    """
+    if primary(language) not in RIGHT_TO_LEFT:
+        return "auto"
+    turned = text is None or any(unicodedata.bidirectional(char) in {"R", "AL"} for char in text)
+    return "rtl" if turned else "auto"
 
 
 def topic(talk: Transcript) -> str:
@@ -208,7 +215,7 @@ def _bubble(talk: Transcript, turn: Turn, speaker: int, opinions: Iterable[Opini
         asks=tuple((shown(ask.prompt), shown(ask.answer)) for ask in turn.asks),
         flags=turn.flags,
         lang=seat.language,
-        dir=direction(seat.language),
+        dir=direction(seat.language, turn.text),
         own=turn.index >= talk.own_from,
         edited=turn.model == EDITED,
     )

@@ -125,7 +125,7 @@ def _people(visit: Visit) -> None:
         raise unknown("culture file", wanted, known, place=str(folder))
     _starting_points({one: one for one in known}, wanted, "persona")
     with Tag("div", classes="board"):
-        with Tag("section", classes="stack", aria_label="Culture file"):
+        with Tag("section", classes="stack", aria_label="Editor"):
             people = area("Culture file", "people", value=known[wanted], rows=26, dir="ltr")
             people.tag.classes("code")
             people.tag.props["spellcheck"] = "false"
@@ -175,7 +175,7 @@ def _cues(tried: Tried) -> None:
         f"{len(tried.cues)} turns; {ending}. Nobody is asked: everybody says a placeholder line.",
         classes="muted small",
     )
-    with Tag("ol", classes="cues"):
+    with Tag("ol", classes="cues", tabindex="0", aria_label="Cues in their order"):
         for cue in tried.cues:
             with Tag("li"):
                 with Tag("p", classes="row tight"):

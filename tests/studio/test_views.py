@@ -63,6 +63,7 @@ def test_what_would_act_on_a_page_or_terminal_is_made_visible() -> None:
 )
 def test_arabic_runs_from_right_to_left(language: str, expected: str) -> None:
     assert direction(language) == expected
+    assert direction(language, "Merhaba!") == "auto"
 
 
 def test_a_culture_has_one_colour_and_own_ones_have_spare_colours() -> None:
