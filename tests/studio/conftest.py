@@ -35,7 +35,7 @@ QUIET = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 SERIOUS = {"serious", "critical"}
-Theme = str
+IN_README = {"transcript", "opinions", "results"}
 
 
 class Made(NamedTuple):
@@ -177,12 +177,14 @@ def accessible() -> Callable[[Any], None]:
 
 @pytest.fixture
 def picture(tmp_path: Path) -> Callable[[Any, str], Path]:
-    """Save a screenshot: into the test's folder, or into `CULTUREPARK_IMAGES` where that is set."""
-    folder = Path(os.environ.get("CULTUREPARK_IMAGES") or tmp_path / "images")
+    """Save a screenshot in the test's folder; with `CULTUREPARK_IMAGES=docs/images`, the README's are written there."""
+    wanted = os.environ.get("CULTUREPARK_IMAGES")
 
     def save(page: Any, name: str) -> Path:
+        folder = Path(wanted) if wanted and name in IN_README else tmp_path / "images"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"studio-{name}.png"
+        page.emulate_media(color_scheme="light", reduced_motion="reduce")
         page.screenshot(path=path)
         return path
 
