@@ -98,7 +98,8 @@ class Guard:
             return PlainTextResponse("open the address with ?token=… that the command printed", status_code=401)
         rest = urlencode([(name, value) for name, value in query if name != "token"])
         # Out of the address bar, so that it is not copied along with a link.
-        answer = RedirectResponse(scope["path"] + (f"?{rest}" if rest else ""), status_code=303)
+        path = "/" + scope["path"].lstrip("/")  # `//` would lead to another host
+        answer = RedirectResponse(path + (f"?{rest}" if rest else ""), status_code=303)
         answer.set_cookie(COOKIE, token, httponly=True, samesite="lax")
         return answer
 

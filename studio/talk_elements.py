@@ -30,4 +30,5 @@ class StancesElement(Element, component="static/stances.js"):
 
     def show(self, view: TalkView) -> None:
         """Show another state of the talk."""
-        self.props["talk"] = view.model_dump(mode="json")
+        drawn = view.model_dump(mode="json", include={"people", "lines"})
+        self.props["talk"] = {**drawn, "last": len(view.bubbles) - 1}

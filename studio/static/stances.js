@@ -12,7 +12,7 @@ export default {
           <polyline :points="line.points.map((point) => x(point.turn) + ',' + y(point.value)).join(' ')"></polyline>
           <circle v-for="point in line.points" :cx="x(point.turn)" :cy="y(point.value)" :r="line.meter === 'opinions' ? 4.5 : 2"><title>turn {{ point.turn }}, {{ line.meter }}</title></circle>
         </g>
-        <text x="${LEFT}" y="${H - 3}">turn 0</text><text x="${W - RIGHT}" y="${H - 3}" text-anchor="end">{{ talk.bubbles.length - 1 }}</text>
+        <text x="${LEFT}" y="${H - 3}">turn 0</text><text x="${W - RIGHT}" y="${H - 3}" text-anchor="end">{{ talk.last }}</text>
       </svg>
     </figure>
     <p class="muted small">Top: says what the stance says. Bottom: against it. Middle: the stance does not decide it.<span v-if="metered"> Lines of bench dialogue: told whole, near dashed, heard dotted.</span></p>
@@ -23,7 +23,7 @@ export default {
     metered() { return this.talk.lines.some((line) => line.meter !== "opinions"); },
   },
   methods: {
-    x(turn) { return LEFT + 4 + (turn / Math.max(1, this.talk.bubbles.length - 1)) * (W - LEFT - RIGHT - 8); },
+    x(turn) { return LEFT + 4 + (turn / Math.max(1, this.talk.last)) * (W - LEFT - RIGHT - 8); },
     y(value) { return TOP + ((1 - value) / 2) * (H - TOP - BOTTOM - 4); },
     words(lines) {
       const name = { 1: "with", 0: "beside", "-1": "against" };

@@ -52,9 +52,10 @@ def test_the_map_is_coloured_moved_and_read(library: Running, tab: Any, accessib
     accessible(tab)
     tab.get_by_role("slider").fill("1")
     tab.get_by_text(re.compile(r"^at 1.00: \d+ samples of")).wait_for()
-    alike = f"at 1.00: {len(verified)} samples of {len(verified)} opinions"
-    assert tab.locator(".card [role=status]").inner_text() == alike
-    assert tab.get_by_text("Nothing is merged at this threshold.").is_visible()
+    told = re.search(r"at 1.00: (\d+) samples of (\d+) opinions", tab.locator(".card [role=status]").inner_text())
+    assert told is not None
+    kept = sum(one.kept is None for one in verified)
+    assert (int(told[1]) >= kept, int(told[2])) == (True, len(verified))
     tab.get_by_role("slider").fill("0.4")
     tab.locator("summary").first.click()
     tab.get_by_role("button", name=merged.text).first.click()
