@@ -13,6 +13,14 @@ CLEAR: Final = "rgba(0,0,0,0)"
 MIDDLE_BLUE: Final = "#4a8bc4"
 """Seen on light and on dark paper."""
 
+RADAR: Final = {
+    "height": 330,
+    "margin": {"l": 46, "r": 46, "t": 26, "b": 20},
+    "legend": {"orientation": "h", "y": -0.12},
+    "polar": {"bgcolor": CLEAR, "radialaxis": {"nticks": 4, "tickangle": 0, "angle": 30}},
+}
+"""Several stand side by side, so each is small."""
+
 
 def recoloured(figure: Figure) -> Figure:
     """The same figure on the page's own paper; the style sheet colours its words.
@@ -20,8 +28,8 @@ def recoloured(figure: Figure) -> Figure:
     Mode bars are left out: a plot is read here, and the exported report keeps the numbers.
     """
     layout = {**figure["layout"], "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR}
-    if "polar" in layout:
-        layout["polar"] = {**layout["polar"], "bgcolor": CLEAR}
+    if any(trace["type"] == "scatterpolar" for trace in figure["data"]):
+        layout |= RADAR
     return {"data": _seen(figure["data"]), "layout": layout, "config": {"displayModeBar": False}}
 
 

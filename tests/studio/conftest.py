@@ -35,7 +35,7 @@ QUIET = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 SERIOUS = {"serious", "critical"}
-IN_README = {"transcript", "opinions", "results"}
+IN_README = {"transcript", "opinions", "design"}
 
 
 class Made(NamedTuple):

@@ -64,7 +64,7 @@ def test_the_map_is_coloured_moved_and_read(library: Running, tab: Any, accessib
     picture(tab, "opinions")
     tab.get_by_role("link", name="stance", exact=True).click()
     tab.wait_for_selector(".legendtext")
-    assert set(tab.locator(".legendtext").all_inner_texts()) <= {"below", "mid", "above", "unsure", "no stance"}
+    assert set(tab.locator(".legendtext").all_text_contents()) <= {"below", "mid", "above", "unsure", "no stance"}
 
 
 def process(*arguments: str) -> "subprocess.Popen[bytes]":
