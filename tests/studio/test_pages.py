@@ -57,6 +57,7 @@ def test_the_map_is_coloured_moved_and_read(library: Running, tab: Any, accessib
     kept = sum(one.kept is None for one in verified)
     assert (int(told[1]) >= kept, int(told[2])) == (True, len(verified))
     tab.get_by_role("slider").fill("0.4")
+    tab.get_by_text(re.compile(r"^at 0.40")).wait_for()
     tab.locator("summary").first.click()
     tab.get_by_role("button", name=merged.text).first.click()
     tab.get_by_role("link", name="Where it was said").wait_for()
@@ -112,16 +113,17 @@ def test_a_script_is_tried_checked_and_run(studio: Running, tab: Any, accessible
     tab.wait_for_selector(".cues li")
     accessible(tab)
     picture(tab, "design")
-    tab.get_by_label("Script", exact=True).fill(SCRIPT)
+    script = tab.locator("textarea[name=script]")
+    script.fill(SCRIPT)
     tab.wait_for_function("document.querySelectorAll('.cues li').length === 3")
     assert (
         tab.locator(".cues li p:nth-child(2)").all_inner_texts()
         == ["Say one thing about making one's parents proud."] * 3
     )
-    tab.get_by_label("Script", exact=True).fill(SCRIPT.replace("everyone", "everybody"))
+    script.fill(SCRIPT.replace("everyone", "everybody"))
     tab.locator("section[aria-label=Cues] .refused").wait_for()
     assert "the script: rounds.0.speaker" in tab.locator("section[aria-label=Cues] .refused").inner_text()
-    tab.get_by_label("Script", exact=True).fill(SCRIPT)
+    script.fill(SCRIPT)
     tab.get_by_role("button", name="Check its promises").click()
     tab.get_by_text("Keeps all its promises.").wait_for()
 
