@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from culturepark.postprocess.annotate.report import standing
 from culturepark.postprocess.judged import judged_words
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample, sample_id
@@ -29,6 +28,8 @@ def load_fate(store: Store, opinion: str) -> Fate:
     Raises:
         CultureParkError: When the run has none of this id, as after another refinement.
     """
+    from culturepark.postprocess.annotate.report import standing  # noqa: PLC0415  (imports LangChain)
+
     found = load_opinions(store, ids=[opinion])
     if not found:
         raise CultureParkError(f"{store.folder}: there is no opinion {opinion!r} (any more); load the page again")

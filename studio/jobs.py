@@ -4,13 +4,14 @@ import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.ledger import Tally
 from culturepark.runtime.progress import Silent
 from culturepark.runtime.store import open_store
-from culturepark.simulation.forking import PlannedFork, hold_fork
+
+if TYPE_CHECKING:
+    from culturepark.simulation.forking import PlannedFork
 
 Key = tuple[Path, str]
 """A run's folder and the talk that is held there."""
@@ -59,8 +60,11 @@ def _do(job: Job, work: Callable[[], None]) -> None:
         job.running = False
 
 
-def hold(run: Path, planned: PlannedFork) -> None:
+def hold(run: Path, planned: "PlannedFork") -> None:
     """Hold a fork. No lock is held on the run: a simulation may be going on there, and each turn is a transaction."""
+    from culturepark.runtime.ledger import Tally  # noqa: PLC0415  (imports a model's client)
+    from culturepark.simulation.forking import hold_fork  # noqa: PLC0415  (as above)
+
     store = open_store(run, create=False)
     try:
         asyncio.run(hold_fork(store, planned, tally=Tally(), progress=Silent()))

@@ -1,8 +1,8 @@
 """One sample, and the whole way back to the survey's counts."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from culturepark.postprocess.explain import Explanation, explain
 from culturepark.postprocess.judged import judged_words
 from culturepark.postprocess.tables import load_sample
 from culturepark.runtime.errors import CultureParkError
@@ -14,12 +14,17 @@ from culturepark.studio.people import culture_dot, initial
 from culturepark.studio.tags import Tag
 from culturepark.studio.transcript import direction
 
+if TYPE_CHECKING:
+    from culturepark.postprocess.explain import Explanation
+
 
 async def draw(visit: Visit) -> None:
     """The sample, the utterance, the verdict, the survey."""
     run = visit.run
 
-    def read() -> Explanation:
+    def read() -> "Explanation":
+        from culturepark.postprocess.explain import explain  # noqa: PLC0415  (imports LangChain)
+
         with looking(run) as store:
             sample = load_sample(store, visit.params["sample"])
             if sample is None:
@@ -36,7 +41,7 @@ async def draw(visit: Visit) -> None:
             _survey(found)
 
 
-def _said(visit: Visit, found: Explanation) -> None:
+def _said(visit: Visit, found: "Explanation") -> None:
     sample, own = found.sample, found.opinions[0]
     seat = found.talk.seat(own.speaker)
     text = found.talk.turns[own.turn].text
@@ -68,7 +73,7 @@ def _said(visit: Visit, found: Explanation) -> None:
                 Tag("p", f"{other.merged_by}, cosine {other.cosine}", classes="muted small")
 
 
-def _row(found: Explanation) -> None:
+def _row(found: "Explanation") -> None:
     with Tag("section", classes="card"):
         Tag("h2", "As a training row")
         for message in found.sample.messages:
@@ -77,7 +82,7 @@ def _row(found: Explanation) -> None:
                 Tag("p", message.content, dir="auto")
 
 
-def _survey(found: Explanation) -> None:
+def _survey(found: "Explanation") -> None:
     sample, talk = found.sample, found.talk
     with Tag("section", classes="card", style=tint(sample.culture)):
         Tag("h2", "The survey")

@@ -10,10 +10,8 @@ from culturepark.runtime.read_only import looking
 from culturepark.simulation.transcript import Transcript
 from culturepark.studio.fate import Fate, load_fate
 from culturepark.studio.fields import button
-from culturepark.studio.forking import offered
 from culturepark.studio.opinion_card import opinion_card
 from culturepark.studio.page import Visit
-from culturepark.studio.pages.fork_form import fork_form, verification, verified
 from culturepark.studio.palette import tint
 from culturepark.studio.people import initial
 from culturepark.studio.tags import Tag
@@ -50,6 +48,9 @@ class TalkAside:
 
     async def fork(self, turn: int) -> None:
         """Show the form that forks at a turn."""
+        from culturepark.studio.forking import offered  # noqa: PLC0415  (imports a model's client)
+        from culturepark.studio.pages.fork_form import fork_form  # noqa: PLC0415  (as above)
+
         talk, run = self.said.talk, self._visit.run
         if talk.question is None:
             self._say(f"talk {talk.id} is about no survey question, so it cannot be forked")
@@ -63,6 +64,8 @@ class TalkAside:
 
     async def verify(self) -> None:
         """Hold the talk again, and show what came of it."""
+        from culturepark.studio.pages.fork_form import verification, verified  # noqa: PLC0415  (as above)
+
         self._card.clear()
         with self._card:
             Tag("p", "Holding it again from the ledger …", role="status")
