@@ -134,7 +134,7 @@ class Store:
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        with _disk_errors(self.folder), Session(self.engine) as session, session.begin():
+        with disk_errors(self.folder), Session(self.engine) as session, session.begin():
             yield session
 
     @property
@@ -217,7 +217,7 @@ class Store:
     ) -> None:
         outcomes: list[tuple[Any, Exception | None]]
         try:
-            with _disk_errors(self.folder):
+            with disk_errors(self.folder):
                 outcomes = _in_one_transaction(connection, [job for job, _ in group])
         except Exception as error:
             outcomes = [(None, error)] * len(group)
@@ -282,7 +282,7 @@ def open_store(folder: Path, *, url: str | None = None, create: bool = True) -> 
     engine = _engine(url or f"sqlite:///{database}")
     run_id = "run" if url is None else folder.resolve().name
     try:
-        with _disk_errors(folder):
+        with disk_errors(folder):
             migrate(engine, place=str(folder))
     except CultureParkError:
         engine.dispose()
@@ -300,7 +300,7 @@ def join_store(place: Place) -> Store:
     """
     engine = _engine(place.url)
     try:
-        with _disk_errors(place.folder), engine.connect():
+        with disk_errors(place.folder), engine.connect():
             pass
     except CultureParkError:
         engine.dispose()
@@ -412,7 +412,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 @contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
+def disk_errors(folder: Path) -> Iterator[None]:
     """Say what a full disk, a read-only folder or a foreign file means in one line."""
     try:
         yield

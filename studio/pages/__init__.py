@@ -1,0 +1,15 @@
+"""The pages, in the order of the menu."""
+
+from culturepark.studio.page import Page
+from culturepark.studio.pages import design, dialogues, diff, opinions, results, runs, sample, transcript
+
+PAGES: tuple[Page, ...] = (
+    runs.PAGE,
+    dialogues.PAGE,
+    transcript.PAGE,
+    sample.PAGE,
+    diff.PAGE,
+    opinions.PAGE,
+    results.PAGE,
+    design.PAGE,
+)
