@@ -63,7 +63,7 @@ def test_developer_benchmarks_are_not_in_the_wheel() -> None:
     found = find_packages(str(ROOT / find["where"][0]), exclude=find["exclude"])
 
     assert sorted(name for name in found if name.startswith("culturepark.benchmarks")) == [
-        "culturepark.benchmarks", "culturepark.benchmarks.hofstede", "culturepark.benchmarks.knowledge",
+        "culturepark.benchmarks", "culturepark.benchmarks.education", "culturepark.benchmarks.hofstede", "culturepark.benchmarks.knowledge",
         "culturepark.benchmarks.moderation", "culturepark.benchmarks.opinions",
     ]  # fmt: skip
 
