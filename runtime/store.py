@@ -101,7 +101,7 @@ class Store:
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        with _disk_errors(self.folder), Session(self.engine) as session, session.begin():
+        with disk_errors(self.folder), Session(self.engine) as session, session.begin():
             yield session
 
     async def write(self, job: Callable[[sa.Connection], T]) -> T:
@@ -151,7 +151,7 @@ class Store:
     ) -> None:
         results: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            with _disk_errors(self.folder), connection.begin():
+            with disk_errors(self.folder), connection.begin():
                 for job, future in group:
                     savepoint = connection.begin_nested()
                     try:
@@ -197,7 +197,7 @@ def open_store(folder: Path, *, url: str | None = None, create: bool = True) -> 
     engine = _engine(url or f"sqlite:///{database}")
     run_id = "run" if url is None else folder.resolve().name
     try:
-        with _disk_errors(folder):
+        with disk_errors(folder):
             migrate(engine, place=str(folder))
     except CultureParkError:
         engine.dispose()
@@ -301,7 +301,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 @contextlib.contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
+def disk_errors(folder: Path) -> Iterator[None]:
     """Say what a full disk, a read-only folder or a foreign file means in one line."""
     try:
         yield

@@ -16,6 +16,7 @@ from culturepark.runtime.commands import doctor, models_app
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
 from culturepark.runtime.run_folder import reading, stoppable
 from culturepark.simulation.commands import transcripts_app
+from culturepark.studio.commands import studio
 from culturepark.training import models_commands as _models_commands  # noqa: F401  (adds to models_app)
 from culturepark.training.commands import train
 
@@ -41,6 +42,7 @@ app.command()(bench)
 app.command()(compare)
 app.command()(doctor)
 app.command()(report)
+app.command()(studio)
 app.command()(train)
 
 StudyFile = Annotated[Path | None, typer.Argument(help="YAML; without it, the shipped quickstart study.")]

@@ -1,0 +1,1 @@
+"""The local web pages: runs looked at in a browser instead of as JSON."""

@@ -1,0 +1,79 @@
+"""The web application: pages on NiceGUI, behind one guard."""
+
+import inspect
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Request
+from nicegui import app, ui
+from starlette.staticfiles import StaticFiles
+
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.hashing import sha256
+from culturepark.studio.folder import Folder
+from culturepark.studio.layout import framed
+from culturepark.studio.page import Page, Visit
+from culturepark.studio.pages import PAGES
+from culturepark.studio.security import Guard
+from culturepark.studio.tags import Tag
+
+THEME: Final = "culturepark_theme"
+"""Cookie: `light` or `dark`; the system's choice without."""
+PAGE_SECONDS: Final = 60.0
+"""A page may take this long to be made before the browser gives up on it."""
+
+
+def create_app(folder: Folder, *, token: str | None = None) -> FastAPI:
+    """Make the application. NiceGUI keeps its pages in the process, so there is one studio a process.
+
+    Args:
+        folder: What it shows.
+        token: Without it only this machine is answered.
+    """
+    api = FastAPI(openapi_url=None)
+    with as_file(files(__package__) / "static") as static:
+        api.mount("/static", StaticFiles(directory=static))
+        version = sha256([path.read_text("utf-8") for path in sorted(Path(static).iterdir())])[:12]
+    ui.add_head_html(
+        f'<link rel="stylesheet" href="/static/studio.css?{version}">'
+        f'<script defer src="/static/studio.js?{version}"></script>',
+        shared=True,
+    )
+    for page in PAGES:
+        _register(page, folder)
+    # Quasar's bar over the page names itself nowhere, which a screen reader stumbles over.
+    app.config.quasar_config["loadingBar"]["skipHijack"] = True
+    ui.run_with(
+        api,
+        title="CulturePark",
+        language="en-US",
+        tailwind=False,
+        dark=None,
+        gzip_middleware_factory=None,
+        show_welcome_message=False,
+    )
+    api.add_middleware(Guard, token=token)
+    return api
+
+
+def _register(page: Page, folder: Folder) -> None:
+    @ui.page(page.path, title=f"{page.title} · CulturePark", response_timeout=PAGE_SECONDS)
+    async def shown(request: Request) -> None:
+        params = {name: str(value) for name, value in request.path_params.items()}
+        visit = Visit(folder, params, dict(request.query_params))
+        theme = request.cookies.get(THEME)
+        ui.dark_mode(None if theme not in {"light", "dark"} else theme == "dark")
+        with framed(page, PAGES, visit, title=page.title):
+            try:
+                drawn = page.draw(visit)
+                if inspect.isawaitable(drawn):
+                    await drawn
+            except CultureParkError as error:
+                refused(str(error))
+
+
+def refused(text: str) -> None:
+    """Show a mistake the user can mend, as the command line would say it."""
+    with Tag("section", classes="refused", role="alert"):
+        Tag("p", text)

@@ -1,0 +1,6 @@
+"""The pages, in the order of the menu."""
+
+from culturepark.studio.page import Page
+from culturepark.studio.pages import dialogues, runs
+
+PAGES: tuple[Page, ...] = (runs.PAGE, dialogues.PAGE)
