@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturepark.runtime.console import JsonFlag, print_json, print_table, say
+from culturepark.runtime.run_folder import QUICKSTART, Run, reading
 
 if TYPE_CHECKING:
     from culturepark.benchmarks.education.power import Design, Size
@@ -97,6 +98,99 @@ def print_protocol(
         print_json({"protocol": str(out), "cultures": cultures, "size": size.model_dump(mode="json")})
     else:
         say(f"protocol for {size.enrol} participants in {arms} arms -> {out}")
+
+
+@education_app.command("setup")
+def set_up_classroom(
+    run: Annotated[Path, typer.Argument(help="Run folder that lessons are kept in.")],
+    *,
+    culture_model: Annotated[
+        list[str], typer.Option("--culture-model", help="CULTURE=MODEL, model as after --model; may be repeated.")
+    ],
+    base_model: Annotated[str | None, typer.Option(help="The untuned model; the study's by default.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Address of the openai: models; the study's by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Of forms and lots.")] = 0,
+    contact: Annotated[str, typer.Option(help="Whom participants can ask; shown with the consent.")] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Set up the studio's classroom in a run: which cultures may be picked, and which models talk."""
+    from culturepark.benchmarks.education.classroom import load_classroom, set_up
+    from culturepark.benchmarks.education.sessions import load_lessons
+    from culturepark.runtime.errors import CultureParkError
+    from culturepark.simulation.saved import load_saved
+
+    cultures: dict[str, str] = {}
+    for text in culture_model:
+        name, _, model = text.partition("=")
+        if not name or not model:
+            raise CultureParkError(f"--culture-model {text!r}: write CULTURE=MODEL, e.g. turkish=openai:my-tuned-model")
+        if name in cultures:
+            raise CultureParkError(f"--culture-model: {name!r} stands there twice")
+        cultures[name] = model
+    saved = load_saved(run, model=base_model)
+    with reading(run) as store:
+        begun = bool(load_lessons(store))
+    path = set_up(
+        run,
+        {
+            "seed": seed,
+            "cultures": cultures,
+            "base_model": base_model or saved.model,
+            "base_url": base_url or saved.base_url,
+            "persona_folders": list(saved.persona_folders),
+            "contact": contact,
+        },
+        begun=begun,
+    )
+    if as_json:
+        found = load_classroom(run)
+        assert found is not None
+        print_json({"classroom": str(path), **found.model_dump(mode="json")})
+    else:
+        say(f"lessons about {', '.join(sorted(cultures))} -> {path}")
+        say(f"open the classroom: culturepark studio {run}")
+
+
+@education_app.command("export")
+def export_lessons(
+    out: Annotated[Path, typer.Option("--out", help="File to write: CSV if it is called so, else JSON lines.")],
+    *,
+    run: Run = QUICKSTART,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write the lessons held in a run, without names, times or chats. Withdrawn ones are gone."""
+    from culturepark.benchmarks.education.lesson_files import write_lessons
+    from culturepark.benchmarks.education.sessions import load_lessons
+    from culturepark.runtime.errors import CultureParkError
+
+    with reading(run) as store:
+        lessons = load_lessons(store)
+    if not lessons:
+        raise CultureParkError(f"{run}: no lesson was held here; `culturepark studio {run}` has a classroom")
+    write_lessons(lessons, out)
+    finished = sum(lesson.status == "complete" for lesson in lessons)
+    if as_json:
+        print_json({"lessons": len(lessons), "complete": finished, "file": str(out)})
+    else:
+        say(f"{len(lessons)} lessons, {finished} of them complete -> {out}")
+
+
+@education_app.command("withdraw")
+def withdraw_lesson(
+    code: Annotated[str, typer.Argument(help="The lesson's code, which the participant has.")],
+    *,
+    run: Run = QUICKSTART,
+    as_json: JsonFlag = False,
+) -> None:
+    """Delete a lesson and its chat for good."""
+    from culturepark.benchmarks.education.sessions import withdraw
+
+    with reading(run) as store:
+        withdraw(store, code)
+    if as_json:
+        print_json({"withdrawn": code})
+    else:
+        say(f"lesson {code} is deleted; in files exported before, add a row with its id and withdrawn = true")
 
 
 def _design(effect: float, correlation: float, arms: int, power: float, alpha: float, attrition: float) -> "Design":

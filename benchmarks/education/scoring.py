@@ -9,14 +9,13 @@ from scipy import stats
 from culturepark.benchmarks.education.ancova import Ancova, Measured, Unfit, ancova
 from culturepark.benchmarks.education.lesson import Arm, Guess, Lesson, Status
 from culturepark.benchmarks.education.lesson_files import LessonsRead
+from culturepark.benchmarks.education.lots import ARMS
 from culturepark.benchmarks.education.truth import errors, real_targets
 from culturepark.benchmarks.statistics import LEVEL
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import Record
 
-ARMS: Final[tuple[Arm, ...]] = get_args(Arm)
-"""The first is the one that the others are held against."""
 Kind = Literal["share", "spread"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 Moment = Literal["before", "after"]
