@@ -38,7 +38,7 @@ def explain(store: Store, samples: Sequence[Sample], *, source: str) -> list[Exp
     Raises:
         CultureParkError: When the run's rows no longer hold together.
     """
-    opinions = load_opinions(store)
+    opinions = load_opinions(store, ids={opinion for sample in samples for opinion in sample.opinions})
     by_id = {opinion.id: opinion for opinion in opinions}
     talks = {talk.id: talk for talk in load_transcripts(store, ids={sample.talk for sample in samples})}
     judge = standing(store, opinions).words

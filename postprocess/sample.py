@@ -40,7 +40,7 @@ class Sample(Record):
 def make_sample(opinion: Opinion, merged: tuple[str, ...], *, question: Question, culture: Culture) -> Sample:
     """Turn a kept opinion, and those merged into it, into a sample."""
     return Sample(
-        id=content_id("s", [opinion.id, opinion.text]),
+        id=sample_id(opinion),
         text=opinion.text,
         culture=opinion.culture,
         country=opinion.country,
@@ -54,3 +54,8 @@ def make_sample(opinion: Opinion, merged: tuple[str, ...], *, question: Question
         mass=1 + len(merged),
         messages=chat_row(opinion.text, question=question, culture=culture, language=opinion.language),
     )
+
+
+def sample_id(opinion: Opinion) -> str:
+    """Id of the sample that an opinion becomes when it is kept."""
+    return content_id("s", [opinion.id, opinion.text])

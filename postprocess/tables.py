@@ -1,7 +1,7 @@
 """Opinions, samples and the funnel of a run in the store."""
 
-from collections.abc import Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -12,6 +12,9 @@ from culturepark.postprocess.sample import Sample
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.store import Base, Store
 from culturepark.simulation.annotations import Annotation, replace_annotations
+
+AT_ONCE: Final = 500
+"""Ids in one query: databases limit them."""
 
 
 class OpinionRow(Base):
@@ -106,13 +109,19 @@ def put_refined(
         connection.execute(sa.insert(_FUNNEL).values(run_id=run_id, funnel=funnel.model_dump(mode="json")))
 
 
-def load_opinions(store: Store, *, talk: str | None = None) -> list[Opinion]:
-    """Read opinions in the order they were said, of one talk if given."""
-    query = sa.select(_OPINIONS.c.opinion).where(_OPINIONS.c.run_id == store.run_id)
+def load_opinions(store: Store, *, talk: str | None = None, ids: Iterable[str] | None = None) -> list[Opinion]:
+    """Read opinions in the order they were said, of one talk or with certain ids if given."""
+    query = sa.select(_OPINIONS.c.position, _OPINIONS.c.opinion).where(_OPINIONS.c.run_id == store.run_id)
     if talk is not None:
         query = query.where(_OPINIONS.c.talk == talk)
+    queries = [query]
+    if ids is not None:
+        wanted = sorted(set(ids))
+        parts = [wanted[start : start + AT_ONCE] for start in range(0, len(wanted), AT_ONCE)]
+        queries = [query.where(_OPINIONS.c.id.in_(part)) for part in parts]
     with store.engine.connect() as connection:
-        return [Opinion.model_validate(row) for row in connection.scalars(query.order_by(_OPINIONS.c.position))]
+        rows = [row for one in queries for row in connection.execute(one.order_by(_OPINIONS.c.position))]
+    return [Opinion.model_validate(opinion) for _, opinion in sorted(rows, key=lambda row: int(row[0]))]
 
 
 def load_samples(store: Store, *, cultures: Sequence[str] = (), questions: Sequence[str] = ()) -> list[Sample]:
@@ -131,6 +140,14 @@ def load_funnel(store: Store) -> Funnel | None:
     with store.engine.connect() as connection:
         row = connection.scalar(sa.select(_FUNNEL.c.funnel).where(_FUNNEL.c.run_id == store.run_id))
     return Funnel.model_validate(row) if row is not None else None
+
+
+def load_sample(store: Store, sample: str) -> Sample | None:
+    """Read one sample by its whole id; None when the run has no such one."""
+    query = sa.select(_SAMPLES.c.sample).where(_SAMPLES.c.run_id == store.run_id, _SAMPLES.c.id == sample)
+    with store.engine.connect() as connection:
+        row = connection.scalar(query)
+    return Sample.model_validate(row) if row is not None else None
 
 
 def find_sample(store: Store, sample: str) -> Sample:

@@ -12,11 +12,7 @@ from culturepark.runtime.run_folder import QUICKSTART, Run, reading, stoppable
 from culturepark.simulation.options import BaseUrl, Model, Talk, pairs
 
 if TYPE_CHECKING:
-    from culturepark.protocols.catalogue import LoadedProtocol
-    from culturepark.runtime.store import Store
     from culturepark.simulation.diff_text import Line
-    from culturepark.simulation.saved import SavedStudy
-    from culturepark.simulation.transcript import Transcript
 
 
 def fork_talk(
@@ -37,30 +33,31 @@ def fork_talk(
     as_json: JsonFlag = False,
 ) -> None:
     """Go another way from a turn on. What comes before is shared, and never asked for again."""
+    from culturepark.protocols.arguments import parse_arguments
     from culturepark.runtime.engine import run_to_end
+    from culturepark.runtime.ledger import Tally
+    from culturepark.runtime.progress import show_progress
     from culturepark.runtime.store import only_writer
-    from culturepark.simulation.saved import load_saved
+    from culturepark.simulation.forking import ForkWishes, hold_fork, wish_fork
     from culturepark.simulation.talks import find_transcript, load_transcripts
 
-    with reading(run) as store:
-        study = load_saved(run, model=model)
+    wishes = ForkWishes(
+        at=at,
+        protocol=protocol,
+        protocol_args=parse_arguments(protocol_arg or []),
+        personas=pairs(persona, option="--persona"),
+        model=model,
+        base_url=base_url,
+        say=say_instead,
+    )
+    with reading(run) as store, only_writer(run):
         parent = find_transcript(store, talk)
-        with only_writer(run):
-            loaded = _protocol(parent, protocol, protocol_arg)
-            work = _fork(
-                store,
-                study,
-                parent,
-                at,
-                loaded,
-                swaps=pairs(persona, option="--persona"),
-                model=model,
-                base_url=base_url,
-                say_instead=say_instead,
-            )
-            with stoppable("what was said is saved; the same command goes on from there"):
-                fork, sent = run_to_end(work)
-            (held,) = load_transcripts(store, ids=[fork])
+        planned = wish_fork(store, parent, wishes)
+        tally = Tally()
+        with stoppable("what was said is saved; the same command goes on from there"), show_progress(tally) as progress:
+            run_to_end(hold_fork(store, planned, tally=tally, progress=progress))
+        (held,) = load_transcripts(store, ids=[planned.fork.id])
+        sent = tally.sent
     if as_json:
         print_json({**held.model_dump(mode="json"), "requests_sent": sent})
     else:
@@ -120,64 +117,3 @@ def _print_coloured(lines: "Sequence[Line]") -> None:
         for piece in line.pieces:
             text.append(plain(piece.text), style=styles[piece.op])
         console.print(text)
-
-
-def _protocol(parent: "Transcript", name: str | None, given: list[str] | None) -> "LoadedProtocol":
-    """The protocol to go on with: another one, or the parent's with other arguments."""
-    from culturepark.protocols import load_protocol
-    from culturepark.runtime.errors import CultureParkError
-    from culturepark.runtime.record import parse_yaml
-    from culturepark.simulation.transcript import IMPORTED
-
-    args = {
-        key: parse_yaml(value, place=f"--protocol-arg {key}")
-        for key, value in pairs(given, option="--protocol-arg").items()
-    }
-    if name is not None:
-        return load_protocol(name, args)
-    if parent.protocol.name == IMPORTED:
-        raise CultureParkError(f"talk {parent.id} was imported, so nothing says who speaks next; add --protocol NAME")
-    return load_protocol(parent.protocol.name, {**parent.protocol.args, **args})
-
-
-async def _fork(
-    store: "Store",
-    study: "SavedStudy",
-    parent: "Transcript",
-    at: int,
-    protocol: "LoadedProtocol",
-    *,
-    swaps: dict[str, str],
-    model: str | None,
-    base_url: str | None,
-    say_instead: str | None,
-) -> tuple[str, int]:
-    """Write the fork down and hold what is new of it; returns its id and how many requests were sent."""
-    from culturepark.personas import load_roster, load_survey
-    from culturepark.runtime.budget import Budget
-    from culturepark.runtime.ledger import Ledger, Tally, spent_before
-    from culturepark.runtime.models.opening import open_model
-    from culturepark.runtime.progress import show_progress
-    from culturepark.simulation.fork import plan_fork, swapped_seats
-    from culturepark.simulation.run import simulate
-    from culturepark.simulation.saved import model_to_ask
-    from culturepark.simulation.talks import add_talks, position_of, statuses
-
-    roster = load_roster([Path(folder) for folder in study.persona_folders])
-    seats = swapped_seats(parent, swaps, roster, load_survey(study.simulate.source))
-    spec, address = model_to_ask(study, parent.model, model=model, base_url=base_url)
-    sampling = study.simulate.sampling
-    fork = plan_fork(
-        parent, at=at, protocol=protocol, model=spec.identity, sampling=sampling, swaps=seats, say=say_instead
-    )
-    tally = Tally()
-    async with open_model(spec, base_url=address) as opened:
-        budget = Budget(study.budget, spent=spent_before(store))
-        ledger = Ledger(store, opened.endpoint, budget=budget, limits=study.limits, tally=tally)
-        if not statuses(store, [fork.id]):
-            add_talks(store, [fork], position=position_of(store, parent.id))
-        with show_progress(tally) as progress:
-            await simulate(
-                store, ledger, [fork], protocol.protocol, sampling=sampling, concurrency=1, progress=progress
-            )
-    return fork.id, tally.sent

@@ -64,7 +64,7 @@ def _register(page: Page, folder: Folder) -> None:
         visit = Visit(folder, params, dict(request.query_params))
         theme = request.cookies.get(THEME)
         ui.dark_mode(None if theme not in {"light", "dark"} else theme == "dark")
-        with framed(page, PAGES, visit, title=page.title):
+        with framed(page, PAGES, visit):
             try:
                 drawn = page.draw(visit)
                 if inspect.isawaitable(drawn):

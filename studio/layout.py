@@ -17,7 +17,7 @@ KEYS = (
 
 
 @contextmanager
-def framed(page: Page, pages: tuple[Page, ...], visit: Visit, *, title: str) -> Iterator[None]:
+def framed(page: Page, pages: tuple[Page, ...], visit: Visit) -> Iterator[None]:
     """Draw the frame; what is drawn inside the block stands in `<main>`."""
     links = menu(pages, visit, page)
     # NiceGUI puts every page into a `<main>`, the menu too; ours is the one that counts.
@@ -48,7 +48,8 @@ def framed(page: Page, pages: tuple[Page, ...], visit: Visit, *, title: str) -> 
                     icon("keyboard")
                     Tag("span", "Keys")
         with Tag("main", id="main", tabindex="-1"):
-            Tag("h1", title)
+            if not page.own_heading:
+                Tag("h1", page.title)
             yield
     _help(links)
 

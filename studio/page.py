@@ -60,6 +60,8 @@ class Page:
     """Name of a Material icon, for the menu."""
     key: str | None = None
     """Pressed after `g`, goes there; None keeps the page out of the menu."""
+    own_heading: bool = False
+    """Whether `draw` makes the `<h1>`, because it depends on what is shown."""
 
     @property
     def of_run(self) -> bool:
