@@ -1,9 +1,13 @@
 """Labelled form fields: plain HTML, which keyboards and screen readers know."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from nicegui.events import GenericEventArguments
 
 from culturepark.studio.tags import Tag
+
+FIELDS: Final = "(event) => { event.preventDefault(); emit(Object.fromEntries(new FormData(event.target))); }"
 
 
 def choice(label: str, name: str, options: Mapping[str, str], *, value: str = "", any_word: str | None = None) -> Tag:
@@ -28,3 +32,12 @@ def search(label: str, name: str, *, value: str, placeholder: str = "") -> Tag:
 def button(text: str, *, primary: bool = False, **attributes: Any) -> Tag:
     """A button."""
     return Tag("button", text, classes="button primary" if primary else "button", **{"type": "button", **attributes})
+
+
+def form(submitted: Callable[[dict[str, Any]], Awaitable[None]], *, classes: str = "") -> Tag:
+    """A form that the browser checks; what is filled in goes to `submitted`, by the fields' names."""
+
+    async def submit(event: GenericEventArguments) -> None:
+        await submitted(dict(event.args))
+
+    return Tag("form", classes=classes).on("submit", submit, js_handler=FIELDS)
