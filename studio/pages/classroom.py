@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from nicegui import app, ui
 
@@ -34,7 +34,10 @@ from culturepark.studio.tags import Tag, empty
 
 T = TypeVar("T")
 Fields = dict[str, Any]
-STEPS = ("before", "lesson", "after", "sheet", "done")
+STEPS: Final = ("before", "lesson", "after", "sheet", "done")
+AT_THE_MESSAGE: Final = (
+    "document.querySelector('.lesson-chat')?.scrollTo(0, 1e9); document.getElementById('message')?.focus()"
+)
 _tutors = Tutors()
 app.on_shutdown(_tutors.close)
 
@@ -64,6 +67,7 @@ class _Desk:
         self._texts = load_materials()
         self._wrong = Tag("div", role="alert")
         self._stage = Tag("div", classes="lesson")
+        self._finish: Tag | None = None
 
     def consent(self) -> None:
         """The first thing anybody sees."""
@@ -158,7 +162,7 @@ class _Desk:
             self._show(await self._kept(lambda store: end_lesson(store, session, self._classroom)))
 
         with form(self._doing(finish), classes="row finish"):
-            Tag("button", "I am done, go on", classes="button primary", type="submit")
+            self._finish = Tag("button", "I am done, go on", classes="button", type="submit")
 
     def _table(self, session: Session, country: str) -> None:
         culture = self._classroom.culture(session.lesson.culture)
@@ -186,25 +190,32 @@ class _Desk:
                     Tag("p", one.text or "(it wrote nothing)", dir="auto")
 
         async def send(fields: Fields) -> None:
-            _wait(sender, waiting, True)
+            self._wait(sender, waiting, True)
             try:
                 with closing(await asyncio.to_thread(open_store, self._run, create=False)) as store:
                     found = await _tutors.exchange(
                         store, self._classroom, session, str(fields.get("text", "")), budget=self._budget
                     )
             finally:
-                _wait(sender, waiting, False)
+                self._wait(sender, waiting, False)
             self._show(found)
-            ui.run_javascript("document.getElementById('message')?.focus()")
+            ui.run_javascript(AT_THE_MESSAGE)
 
         with form(self._doing(send), classes="stack"):
             with Tag("label", classes="field"):
                 Tag("span", "Your message. No names, please.")
                 Tag("textarea", name="text", id="message", rows="3", maxlength=str(MOST_CHARACTERS), required=True)
             with Tag("div", classes="row"):
-                sender = Tag("button", "Send", classes="button", type="submit")
+                sender = Tag("button", "Send", classes="button primary", type="submit")
                 waiting = Tag("span", "The program is writing …", classes="muted", role="status")
                 waiting.set_visibility(False)
+
+    def _wait(self, sender: Tag, waiting: Tag, on: bool) -> None:
+        """Show that an answer is awaited; nothing can be sent or ended meanwhile."""
+        for control in filter(None, (sender, self._finish)):
+            control.props["disabled"] = on
+            control.update()
+        waiting.set_visibility(on)
 
     def _sheet(self, session: Session) -> None:
         sheet = self._texts.sheet
@@ -290,13 +301,6 @@ def _progress(session: Session) -> None:
     with Tag("p", classes="muted row between"):
         culture_dot(session.lesson.culture)
         Tag("span", f"step {at + 1} of {len(STEPS)}")
-
-
-def _wait(sender: Tag, waiting: Tag, on: bool) -> None:
-    """Show that an answer is awaited; nothing else can be sent meanwhile."""
-    sender.props["disabled"] = on
-    sender.update()
-    waiting.set_visibility(on)
 
 
 def _tick(name: str, text: str) -> None:
