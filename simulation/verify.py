@@ -17,6 +17,7 @@ from culturepark.runtime.store import Store
 from culturepark.simulation.causes import Cause, CauseKind, by_likelihood, changed, differences
 from culturepark.simulation.group_chat import Talk, hold_talk
 from culturepark.simulation.run import request_seed
+from culturepark.simulation.saved import load_saved
 from culturepark.simulation.talks import lineage
 from culturepark.simulation.today import Rebuilt, Today
 from culturepark.simulation.transcript import Transcript
@@ -64,6 +65,22 @@ class _DivergedError(CultureParkError):
         super().__init__(divergence.what)
         self.divergence = divergence
         self.likely = likely
+
+
+async def verify_all(store: Store, talks: Sequence[Transcript]) -> list[Verification]:
+    """Hold talks of a run again, as its study and today's files would; nothing is written.
+
+    Raises:
+        CultureParkError: When today's files no longer hold somebody who sat in a talk.
+    """
+    held = {talk.id for talk in talks if is_in_ledger(store, talk)}
+    # Only forks of imported talks can be held where there is no study; they name their own model.
+    model = next((talk.model.partition("@")[0] for talk in talks if talk.id in held), None)
+    today = Today(load_saved(store.folder, model=model)) if held else None
+    return [
+        await verify(store, talk, today) if today is not None and talk.id in held else unverifiable(talk)
+        for talk in talks
+    ]
 
 
 async def verify(store: Store, recorded: Transcript, inputs: Today) -> Verification:

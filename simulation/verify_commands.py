@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,6 +53,7 @@ def verify_talks(
     from culturepark.simulation.saved import load_saved
     from culturepark.simulation.selection import Selection
     from culturepark.simulation.talks import find_transcript, load_transcripts
+    from culturepark.simulation.verify import verify_all
 
     if (talk is None) != all_talks:
         raise CultureParkError("say which talk, or --all")
@@ -68,7 +68,7 @@ def verify_talks(
                     _ask_again(store, chosen, load_saved(run, model=model), model=model, base_url=base_url)
                 )
         else:
-            found = asyncio.run(_verify(store, chosen, run))
+            found = asyncio.run(verify_all(store, chosen))
     if live:
         _report_moved(moved, as_json=as_json)
         return
@@ -84,21 +84,6 @@ def verify_talks(
         _report(found)
     if any(one.status == "diverged" for one in found):
         raise typer.Exit(code=1)
-
-
-async def _verify(store: "Store", talks: "Sequence[Transcript]", run: Path) -> "list[Verification]":
-    from culturepark.simulation.saved import load_saved
-    from culturepark.simulation.today import Today
-    from culturepark.simulation.verify import is_in_ledger, unverifiable, verify
-
-    held = {talk.id for talk in talks if is_in_ledger(store, talk)}
-    # Only forks of imported talks can be held where there is no study; they name their own model.
-    model = next((talk.model.partition("@")[0] for talk in talks if talk.id in held), None)
-    today = Today(load_saved(run, model=model)) if held else None
-    return [
-        await verify(store, talk, today) if today is not None and talk.id in held else unverifiable(talk)
-        for talk in talks
-    ]
 
 
 async def _ask_again(

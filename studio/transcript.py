@@ -94,7 +94,7 @@ class Said(NamedTuple):
     opinions: Sequence[Opinion]
 
 
-def talk_view(said: Said) -> TalkView:
+def talk_view(said: Said, *, under_way: bool = False) -> TalkView:
     """Make the view of a talk."""
     talk = said.talk
     places = {seat.id: place for place, seat in enumerate(talk.seats)}
@@ -117,7 +117,7 @@ def talk_view(said: Said) -> TalkView:
         ),
         bubbles=tuple(_bubble(talk, turn, places[turn.speaker], by_turn.get(turn.index, ())) for turn in talk.turns),
         lines=stance_lines(talk, said.opinions),
-        under_way=talk.status == "planned",
+        under_way=under_way,
     )
 
 

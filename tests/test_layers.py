@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 STAGES = ["runtime", "personas", "protocols", "simulation", "postprocess", "training", "benchmarks", "studio"]
 # Developer benchmarks drive the installed package from outside, as the tests do; they are not part of it.
 OUTSIDE = {ROOT / "benchmarks/speed", ROOT / "benchmarks/refinement", ROOT / "benchmarks/training"}
-SOURCES = [path for stage in STAGES for path in sorted((ROOT / stage).rglob("*.py")) if path.parent not in OUTSIDE]
+SOURCES = [path for stage in STAGES for path in sorted((ROOT / stage).rglob("*.py")) if not OUTSIDE & set(path.parents)]
 
 
 def imported(path: Path) -> set[str]:

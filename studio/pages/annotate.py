@@ -13,7 +13,7 @@ from culturepark.postprocess.annotate.sheet import ANSWERS, WORDS
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.read_only import looking
 from culturepark.runtime.store import Store, open_store
-from culturepark.studio.fields import form
+from culturepark.studio.forms import form
 from culturepark.studio.page import Page, Visit, address
 from culturepark.studio.tags import Tag, empty
 

@@ -26,7 +26,7 @@ from culturepark.runtime.budget import BudgetSettings
 from culturepark.runtime.errors import CultureParkError, ModelError
 from culturepark.runtime.store import Store, open_store
 from culturepark.simulation.saved import SAVED, load_saved
-from culturepark.studio.fields import form
+from culturepark.studio.forms import form
 from culturepark.studio.handed_in import agreed, guessed, rated
 from culturepark.studio.page import Page, Visit
 from culturepark.studio.people import culture_dot

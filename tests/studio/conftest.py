@@ -144,7 +144,7 @@ def tab(chromium: Any) -> Iterator[Any]:
 
 def watch(page: Any, wrong: list[str]) -> None:
     """Write down whatever a page should not do."""
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
     page.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
     page.on("request", lambda asked: None if _own(asked.url) else wrong.append(f"asked for {asked.url}"))
