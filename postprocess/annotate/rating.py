@@ -7,7 +7,6 @@ from culturepark.postprocess.annotate.sheet import ANSWERS, WORDS, returned, row
 from culturepark.postprocess.annotate.tables import (
     Returned,
     Sheet,
-    delete_draft,
     load_draft,
     load_returned,
     load_sheets,
@@ -102,7 +101,6 @@ def hand_in(store: Store, work: Work) -> Returned:
         raise CultureParkError(f"{len(work.open)} of {len(work.rows)} rows are open; answer them first")
     found = returned(work.sheet, work.rater, {row["item"]: work.answers[row["item"]] for row in work.rows})
     save_returned(store, [found])
-    delete_draft(store, work.sheet.id, work.rater)
     return found
 
 

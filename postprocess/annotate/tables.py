@@ -161,11 +161,14 @@ def load_sheets(store: Store) -> list[Sheet]:
 
 
 def save_returned(store: Store, returned: Sequence[Returned]) -> None:
-    """Keep filled-in sheets in one transaction, each in the place of what the rater had said of that sheet before."""
+    """Keep filled-in sheets in one transaction, each in the place of what the rater had said of that sheet before.
+
+    A draft of the same sheet is over with that.
+    """
     run_id = store.run_id
     with store.session() as session:
         for one in returned:
-            for table in (_RATERS, _RATINGS):
+            for table in (_RATERS, _RATINGS, _DRAFTS):
                 session.execute(
                     sa.delete(table).where(
                         table.c.run_id == run_id, table.c.sheet == one.sheet, table.c.rater == one.rater
@@ -221,13 +224,6 @@ def load_draft(store: Store, sheet: str, rater: str) -> dict[str, dict[str, str]
     query = _of(_DRAFTS, store).where(_DRAFTS.c.sheet == sheet, _DRAFTS.c.rater == rater).order_by(_DRAFTS.c.item)
     with store.engine.connect() as connection:
         return {row["item"]: row["answers"] for row in connection.execute(query).mappings()}
-
-
-def delete_draft(store: Store, sheet: str, rater: str) -> None:
-    """Forget a draft that was handed in."""
-    mine = (_DRAFTS.c.run_id == store.run_id, _DRAFTS.c.sheet == sheet, _DRAFTS.c.rater == rater)
-    with store.session() as session:
-        session.execute(sa.delete(_DRAFTS).where(*mine))
 
 
 def delete_items(connection: sa.Connection, run_id: str, items: Mapping[str, Sequence[str]]) -> None:
