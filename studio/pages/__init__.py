@@ -1,7 +1,7 @@
 """The pages, in the order of the menu."""
 
 from culturepark.studio.page import Page
-from culturepark.studio.pages import annotate, classroom, dialogues, diff, runs, sample, transcript
+from culturepark.studio.pages import annotate, classroom, dialogues, diff, plan, runs, sample, transcript
 
 PAGES: tuple[Page, ...] = (
     runs.PAGE,
@@ -11,4 +11,5 @@ PAGES: tuple[Page, ...] = (
     diff.PAGE,
     annotate.PAGE,
     classroom.PAGE,
+    plan.PAGE,
 )

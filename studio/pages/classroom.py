@@ -23,7 +23,7 @@ from culturepark.benchmarks.education.sessions import (
 )
 from culturepark.benchmarks.education.tutor import MOST_CHARACTERS, Tutors, survey_table
 from culturepark.runtime.budget import BudgetSettings
-from culturepark.runtime.errors import CultureParkError, ModelError
+from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.store import Store, open_store
 from culturepark.simulation.saved import SAVED, load_saved
 from culturepark.studio.forms import form
@@ -289,7 +289,7 @@ class _Desk:
             self._wrong.clear()
             try:
                 await work(fields)
-            except (CultureParkError, ModelError) as error:
+            except CultureParkError as error:
                 with self._wrong:
                     Tag("p", str(error), classes="refused")
 

@@ -72,7 +72,7 @@ def test_a_sheet_rated_by_keyboard_is_the_sheet_imported(
     pictured = False
     for place, row in enumerate(rows):
         tab.get_by_role("heading", name=f"Row {place + 1} of {len(rows)}").wait_for()
-        assert tab.evaluate("document.activeElement.id") == "step"
+        tab.wait_for_function("document.activeElement.id === 'step'")  # so a screen reader reads the new row
         if row["kind"] == "opinion":
             assert row["text"] in tab.locator(".rated-text").inner_text()
             if not pictured:
