@@ -6,14 +6,12 @@ from contextlib import closing
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from nicegui import ui
-
 from culturepark.postprocess.annotate.rating import Standing, Work, answer_row, hand_in, load_work, standings
 from culturepark.postprocess.annotate.sheet import ANSWERS, WORDS
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.read_only import looking
 from culturepark.runtime.store import Store, open_store
-from culturepark.studio.forms import form
+from culturepark.studio.forms import form, lead_to
 from culturepark.studio.page import Page, Visit, address
 from culturepark.studio.tags import Tag, empty
 
@@ -104,7 +102,7 @@ class _Desk:
                 self._end()
             else:
                 self._row(place)
-        ui.run_javascript("document.getElementById('step')?.focus()")
+        lead_to(self._stage, "step")
 
     def _row(self, place: int) -> None:
         row, total = self._work.rows[place], len(self._work.rows)

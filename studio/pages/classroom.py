@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from typing import Any, Final, TypeVar
 
-from nicegui import app, ui
+from nicegui import app
 
 from culturepark.benchmarks.education.classroom import Classroom, load_classroom
 from culturepark.benchmarks.education.forms import upper_words
@@ -26,7 +26,7 @@ from culturepark.runtime.budget import BudgetSettings
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.store import Store, open_store
 from culturepark.simulation.saved import SAVED, load_saved
-from culturepark.studio.forms import form
+from culturepark.studio.forms import form, lead_to
 from culturepark.studio.handed_in import agreed, guessed, rated
 from culturepark.studio.page import Page, Visit
 from culturepark.studio.people import culture_dot
@@ -35,9 +35,6 @@ from culturepark.studio.tags import Tag, empty
 T = TypeVar("T")
 Fields = dict[str, Any]
 STEPS: Final = ("before", "lesson", "after", "sheet", "done")
-AT_THE_MESSAGE: Final = (
-    "document.querySelector('.lesson-chat')?.scrollTo(0, 1e9); document.getElementById('message')?.focus()"
-)
 _tutors = Tutors()
 app.on_shutdown(_tutors.close)
 
@@ -115,7 +112,7 @@ class _Desk:
                     "done": self._debrief,
                 }[session.step](session)
             self._leave(session)
-        ui.run_javascript("document.getElementById('step')?.focus()")
+        lead_to(self._stage, "step")
 
     def _form(self, session: Session) -> None:
         lesson = session.lesson
@@ -199,7 +196,7 @@ class _Desk:
             finally:
                 self._wait(sender, waiting, False)
             self._show(found)
-            ui.run_javascript(AT_THE_MESSAGE)
+            lead_to(self._stage, "message")
 
         with form(self._doing(send), classes="stack"):
             with Tag("label", classes="field"):
@@ -251,7 +248,7 @@ class _Desk:
             with self._stage, Tag("section", classes="card"):
                 Tag("h2", "You have withdrawn", id="step", tabindex="-1")
                 Tag("p", "Your lesson and your chat are deleted. Nothing else has to be done.")
-            ui.run_javascript("document.getElementById('step')?.focus()")
+            lead_to(self._stage, "step")
 
         with Tag("section", classes="card", aria_label="Your lesson's code"):
             with Tag("p"):

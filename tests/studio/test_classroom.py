@@ -72,6 +72,7 @@ def agree(tab: Any, studio: Running) -> str:
 def guess(tab: Any, heading: str, *, start: int, leave_open: tuple[int, ...] = ()) -> None:
     """Fill a form with start, start + 1, … and hand it in with Enter."""
     tab.get_by_role("heading", name=heading).wait_for()
+    tab.wait_for_function("document.activeElement.id === 'step'")  # so a screen reader reads the new step
     for place, field in enumerate(tab.get_by_role("spinbutton").all()):
         if place not in leave_open:
             field.fill(str(start + place))
@@ -115,6 +116,7 @@ def test_a_whole_lesson_with_the_cultures_model(
         tab.get_by_label("Your message").fill(f"{CANARY} {place}")
         tab.get_by_role("button", name="Send").click()
         tab.wait_for_function(f"document.querySelectorAll('.by-model').length === {place + 1}")
+    tab.wait_for_function("document.activeElement.id === 'message'")
     accessible(tab)
     picture(tab, "classroom-chat")
     tab.get_by_role("button", name="I am done, go on").click()
