@@ -1,11 +1,13 @@
 """What `culturepark studio` was started on: a run, or a folder of runs."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.read_only import is_run
 from culturepark.runtime.store import DATABASE
+
+TRIALS: Final = "design"
 
 
 class Folder(NamedTuple):
@@ -16,7 +18,8 @@ class Folder(NamedTuple):
     def runs(self) -> dict[str, Path]:
         """The runs by name, the one written last first."""
         if is_run(self.path):
-            return {self.path.resolve().name: self.path}
+            places = (self.path, *(place for place in (self.trials,) if is_run(place)))
+            return {place.resolve().name: place for place in places}
         found = [place for place in self.path.iterdir() if place.is_dir() and is_run(place)]
         return {place.name: place for place in sorted(found, key=lambda place: (-written(place), place.name))}
 
@@ -30,6 +33,11 @@ class Folder(NamedTuple):
         if name not in runs:
             raise unknown("run", name, runs, place=str(self.path))
         return runs[name]
+
+    @property
+    def trials(self) -> Path:
+        """The run that holds talks of the design page."""
+        return self.work / TRIALS
 
     @property
     def work(self) -> Path:

@@ -2,9 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.ledger import Tally
@@ -35,8 +35,8 @@ class Jobs:
         """The last work on a talk; None when there was none."""
         return self._jobs.get((run.resolve(), talk))
 
-    def start(self, run: Path, talk: str, work: Callable[[], Coroutine[Any, Any, None]]) -> Job:
-        """Start work on a talk, unless it is under way: two tabs may ask for the same fork."""
+    def start(self, run: Path, talk: str, work: Callable[[], None]) -> Job:
+        """Start work on a talk in a thread, unless it is under way: two tabs may ask for the same fork."""
         key = (run.resolve(), talk)
         with self._lock:
             known = self._jobs.get(key)
@@ -47,9 +47,9 @@ class Jobs:
         return job
 
 
-def _do(job: Job, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def _do(job: Job, work: Callable[[], None]) -> None:
     try:
-        asyncio.run(work())
+        work()
     except CultureParkError as error:
         job.error = str(error)
     except BaseException as error:
@@ -59,11 +59,11 @@ def _do(job: Job, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         job.running = False
 
 
-async def hold(run: Path, planned: PlannedFork) -> None:
+def hold(run: Path, planned: PlannedFork) -> None:
     """Hold a fork. No lock is held on the run: a simulation may be going on there, and each turn is a transaction."""
     store = open_store(run, create=False)
     try:
-        await hold_fork(store, planned, tally=Tally(), progress=Silent())
+        asyncio.run(hold_fork(store, planned, tally=Tally(), progress=Silent()))
     finally:
         store.close()
 

@@ -131,6 +131,12 @@ def _overview(name: str, store: Store, spent: Mapping[str, Spent], *, busy: bool
     return Overview(name, state, None, *counts, spent=spent, failures=failures)
 
 
+def has_results(store: Store) -> bool:
+    """Whether a benchmark was run here."""
+    with store.engine.connect() as connection:
+        return _count(connection, store, BenchResult) > 0
+
+
 def _count(connection: sa.Connection, store: Store, table: type[Base]) -> int:
     of_run = cast(sa.Table, table.__table__)
     query = sa.select(sa.func.count()).select_from(of_run).where(of_run.c.run_id == store.run_id)

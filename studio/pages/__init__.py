@@ -1,7 +1,19 @@
 """The pages, in the order of the menu."""
 
 from culturepark.studio.page import Page
-from culturepark.studio.pages import annotate, classroom, dialogues, diff, plan, runs, sample, transcript
+from culturepark.studio.pages import (
+    annotate,
+    classroom,
+    design,
+    dialogues,
+    diff,
+    opinions,
+    plan,
+    results,
+    runs,
+    sample,
+    transcript,
+)
 
 PAGES: tuple[Page, ...] = (
     runs.PAGE,
@@ -9,7 +21,10 @@ PAGES: tuple[Page, ...] = (
     transcript.PAGE,
     sample.PAGE,
     diff.PAGE,
+    opinions.PAGE,
+    results.PAGE,
     annotate.PAGE,
     classroom.PAGE,
+    design.PAGE,
     plan.PAGE,
 )

@@ -105,4 +105,4 @@ def _assumptions(given: Mapping[str, str], culture: str) -> None:
         Tag("button", "Plan", classes="button", type="submit")
 
 
-PAGE = Page("/plan", "Study plan", draw, icon="groups", key="p")
+PAGE = Page("/plan", "Study plan", draw, icon="groups", key="s")

@@ -14,6 +14,7 @@ from culturepark.studio.fate import Fate, load_fate
 from culturepark.studio.fields import button
 from culturepark.studio.forking import offered
 from culturepark.studio.jobs import JOBS, Job
+from culturepark.studio.opinion_card import opinion_card
 from culturepark.studio.overview import is_busy
 from culturepark.studio.page import Page, Visit, address
 from culturepark.studio.pages.fork_form import fork_form, verification, verified
@@ -21,7 +22,7 @@ from culturepark.studio.palette import tint
 from culturepark.studio.people import initial
 from culturepark.studio.tags import Tag, shown
 from culturepark.studio.talk_elements import StancesElement, TalkElement
-from culturepark.studio.transcript import Said, changed, direction, load_said, statement, talk_view, topic
+from culturepark.studio.transcript import Said, changed, load_said, statement, talk_view, topic
 from culturepark.studio.words import protocol_name
 
 PATH = "/run/{run}/talk/{talk}"
@@ -124,7 +125,7 @@ class _Aside:
     async def pick(self, opinion: str) -> None:
         """Show an opinion."""
         self._element.pick(opinion)
-        await self._show(lambda: _fate(self._visit.run, opinion), lambda fate: _opinion(self._visit, self._talk, fate))
+        await self._show(lambda: _fate(self._visit.run, opinion), lambda fate: opinion_card(self._visit, fate))
 
     async def fork(self, turn: int) -> None:
         """Show the form that forks at a turn."""
@@ -247,30 +248,6 @@ def _how_to_read(*, view_has_quotes: bool) -> None:
                     Tag("span", f" {words}", classes="muted")
     else:
         Tag("p", "None was found in this talk, or the run is not refined yet.", classes="muted")
-
-
-def _opinion(visit: Visit, talk: Transcript, fate: Fate) -> None:
-    opinion = fate.opinion
-    Tag("h2", "Opinion")
-    Tag("p", opinion.text, classes="opinion-text", dir=direction(opinion.language), lang=opinion.language)
-    with Tag("p", classes="row"):
-        mark = opinion.verdict_as_said or "unjudged"
-        Tag("span", mark, classes=f"pill verdict verdict-{mark}")
-        if opinion.dropped is not None:
-            Tag("span", opinion.dropped.replace("_", " "), classes="pill")
-    if opinion.stance is not None:
-        Tag("p", f"{talk.seat(opinion.speaker).name} {opinion.stance.words}", classes="small")
-    with Tag("ul", classes="small plain"):
-        for line in fate.words:
-            Tag("li", line)
-    if fate.kept is not None:
-        Tag("p", f"Merged ({opinion.merged_by}, cosine {opinion.cosine}) into:", classes="small muted tight")
-        Tag("p", fate.kept.text, dir=direction(fate.kept.language), lang=fate.kept.language)
-    if fate.sample is not None:
-        href = address("/run/{run}/sample/{sample}", run=visit.params["run"], sample=fate.sample.id)
-        Tag("a", "Open the sample", classes="button primary", href=href)
-    elif opinion.dropped is not None:
-        Tag("p", f"It is in no sample: {shown(opinion.dropped.replace('_', ' '))}.", classes="muted small")
 
 
 PAGE = Page(PATH, "Transcript", draw, own_heading=True)
