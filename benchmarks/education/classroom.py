@@ -96,8 +96,11 @@ def set_up(run: Path, fields: Mapping[str, object], *, begun: bool) -> Path:
         )
     for name in sorted(found.cultures):
         found.forms(found.roster.culture(name))
-        check_address(*found.model(found.cultures[name]))
-    check_address(*found.model(found.base_model))
+    for model in (found.base_model, *found.cultures.values()):
+        spec, base_url = found.model(model)
+        if not spec.talks:
+            raise CultureParkError(f"model {model!r} only judges; a lesson needs one that talks")
+        check_address(spec, base_url)
     partial = path.with_name(f".{path.name}.partial")
     try:
         text = yaml.safe_dump(found.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -185,19 +185,19 @@ def chat_seed(code: str) -> int:
 
 def _delete(store: Store, code: str) -> None:
     """Delete what there is of a lesson."""
-    prompts = load_prompts(store)
     asked = sa.select(_REPLIES.c.key, _REPLIES.c.settings).where(
         _REPLIES.c.run_id == store.run_id, _REPLIES.c.purpose == PURPOSE
     )
     with store.engine.connect() as connection:
-        keys = {key for key, settings in connection.execute(asked) if settings["seed"] == chat_seed(code)}
-        connection.commit()
-        messages = prompts.chain(keys) - prompts.chain(prompts.replies.keys() - keys)
         if store.engine.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
             connection.commit()
         with connection.begin():
+            # From here nobody else writes, so that no reply comes to need a message between the look and the deletion.
             connection.execute(sa.delete(_LESSONS).where(_LESSONS.c.run_id == store.run_id, _LESSONS.c.id == code))
+            prompts = load_prompts(store)
+            keys = {key for key, settings in connection.execute(asked) if settings["seed"] == chat_seed(code)}
+            messages = prompts.chain(keys) - prompts.chain(prompts.replies.keys() - keys)
             forget(connection, store.run_id, keys=keys, messages=messages)
     empty_log(store)
 
@@ -214,15 +214,13 @@ def _take_place(store: Store, culture: str) -> int:
     mine = sa.select(sa.literal(store.run_id), sa.literal(culture), upto).where(
         _PLACES.c.run_id == store.run_id, _PLACES.c.culture == culture
     )
-    take = sa.insert(_PLACES).from_select(["run_id", "culture", "place"], mine).returning(_PLACES.c.place)
-    for attempt in range(TRIES):
-        try:
-            with store.session() as session:
-                return int(session.execute(take).scalar_one())
-        except sa.exc.IntegrityError:  # two at once on PostgreSQL; SQLite lets one wait
-            if attempt == TRIES - 1:
-                raise
-    raise AssertionError("unreachable")
+    take = store.insert_new(_PLACES).from_select(["run_id", "culture", "place"], mine).returning(_PLACES.c.place)
+    for _ in range(TRIES):
+        with store.session() as session:
+            place = session.scalar(take)
+        if place is not None:  # two at once meet on PostgreSQL; SQLite lets one wait
+            return int(place)
+    raise CultureParkError("too many lessons begin at this moment; begin again")
 
 
 def _go_on(store: Store, session: Session, to: Step, *, chat: tuple[Said, ...] = (), **changes: Any) -> Session:

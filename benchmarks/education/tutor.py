@@ -1,5 +1,6 @@
 """What a participant learns from: a chat with a model of the study, or a table of how seed questions were answered."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import Final, NamedTuple, Self
 
@@ -26,6 +27,7 @@ class Tutors:
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._open: dict[tuple[str, str | None], OpenModel] = {}
+        self._opening = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         """Nothing is opened yet."""
@@ -64,9 +66,10 @@ class Tutors:
     async def _model(self, classroom: Classroom, name: str) -> OpenModel:
         spec, base_url = classroom.model(name)
         key = (name, base_url)
-        if key not in self._open:
-            self._open[key] = await self._stack.enter_async_context(open_model(spec, base_url=base_url))
-        return self._open[key]
+        async with self._opening:
+            if key not in self._open:
+                self._open[key] = await self._stack.enter_async_context(open_model(spec, base_url=base_url))
+            return self._open[key]
 
 
 def _model_name(classroom: Classroom, session: Session) -> str:
