@@ -34,32 +34,33 @@ async def draw(visit: Visit) -> None:
     culture = visit.query.get("culture", "")
     _assumptions(given, culture)
     size = await asyncio.to_thread(planned, given)
-    with Tag("section", classes="card", aria_label="Size"):
-        with Tag("dl", classes="numbers"):
-            for words, value in (
-                ("complete lessons an arm", amount(size.complete_per_arm)),
-                ("enrol an arm", amount(size.enrol_per_arm)),
-                ("enrol in all", amount(size.enrol)),
-                ("power of a contrast", f"{size.power:.3f}"),
-            ):
-                with Tag("div"):
-                    Tag("dt", words)
-                    Tag("dd", value)
-        Tag("p", "Complete lessons an arm with another correlation; a pilot tells which.", classes="muted small")
-        others = await asyncio.to_thread(_others, size.design)
-        Tag("p", "  ·  ".join(f"r = {r:g}: {amount(n)}" for r, n in others.items()))
-    with Tag("section", classes="card", aria_label="Protocol"):
-        Tag(
-            "p",
-            "Hypotheses, design, procedure, analysis, a pre-registration to fill in, papers for participants.",
-        )
+    with Tag("div", classes="stack"):
+        with Tag("section", classes="card", aria_label="Size"):
+            with Tag("dl", classes="numbers"):
+                for words, value in (
+                    ("complete lessons an arm", amount(size.complete_per_arm)),
+                    ("enrol an arm", amount(size.enrol_per_arm)),
+                    ("enrol in all", amount(size.enrol)),
+                    ("power of a contrast", f"{size.power:.3f}"),
+                ):
+                    with Tag("div"):
+                        Tag("dt", words)
+                        Tag("dd", value)
+            Tag("p", "Complete lessons an arm with another correlation; a pilot tells which.", classes="muted small")
+            others = await asyncio.to_thread(_others, size.design)
+            Tag("p", "  ·  ".join(f"r = {r:g}: {amount(n)}" for r, n in others.items()))
+        with Tag("section", classes="card", aria_label="Protocol"):
+            Tag(
+                "p",
+                "Hypotheses, design, procedure, analysis, a pre-registration to fill in, papers for participants.",
+            )
 
-        async def protocol() -> None:
-            cultures = [culture] if culture else []
-            page = await asyncio.to_thread(protocol_page, size, cultures=cultures)
-            ui.download.content(page, "protocol.html", "text/html")
+            async def protocol() -> None:
+                cultures = [culture] if culture else []
+                page = await asyncio.to_thread(protocol_page, size, cultures=cultures)
+                ui.download.content(page, "protocol.html", "text/html")
 
-        button("Protocol as a page to print", primary=True).on("click", protocol)
+            button("Protocol as a page to print", primary=True).on("click", protocol)
 
 
 def planned(given: Mapping[str, str]) -> Size:
