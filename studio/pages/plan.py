@@ -33,6 +33,8 @@ async def draw(visit: Visit) -> None:
     given = {name: visit.query.get(name, default) for name, (_, default) in FIELDS.items()}
     culture = visit.query.get("culture", "")
     _assumptions(given, culture)
+    if culture:
+        load_roster().culture(culture)
     size = await asyncio.to_thread(planned, given)
     with Tag("div", classes="stack"):
         with Tag("section", classes="card", aria_label="Size"):
