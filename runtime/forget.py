@@ -10,6 +10,7 @@ from culturepark.runtime.budget import Amount
 from culturepark.runtime.spending import write_off
 from culturepark.runtime.store import CommittedReply, PromptMessage, Store
 
+_EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 AT_ONCE: Final = 500
 """Values in one SQL list; databases bound them."""
 
@@ -83,12 +84,21 @@ def forget(connection: sa.Connection, run_id: str, *, keys: Collection[str], mes
 
 def scrub(store: Store) -> None:
     """Write an SQLite file anew, so that deleted texts do not linger in its free pages or its log."""
+    _outside(store, "VACUUM", _EMPTY_LOG)
+
+
+def empty_log(store: Store) -> None:
+    """Bring SQLite's log into the file as far as nobody is reading it, so that deleted texts do not linger there."""
+    _outside(store, _EMPTY_LOG)
+
+
+def _outside(store: Store, *statements: str) -> None:
     if store.engine.dialect.name != "sqlite":
         return
     connection = store.engine.raw_connection()
     try:
-        # Past SQLAlchemy, which would begin a transaction: VACUUM cannot run inside one.
-        for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+        # Past SQLAlchemy, which would begin a transaction: these cannot run inside one.
+        for statement in statements:
             connection.cursor().execute(statement)
     finally:
         connection.close()

@@ -37,6 +37,7 @@ def create_app(folder: Folder, *, token: str | None = None) -> FastAPI:
         version = sha256([path.read_text("utf-8") for path in sorted(Path(static).iterdir())])[:12]
     ui.add_head_html(
         f'<link rel="stylesheet" href="/static/studio.css?{version}">'
+        f'<link rel="stylesheet" href="/static/lessons.css?{version}">'
         f'<script defer src="/static/studio.js?{version}"></script>',
         shared=True,
     )

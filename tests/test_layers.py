@@ -63,7 +63,8 @@ def test_developer_benchmarks_are_not_in_the_wheel() -> None:
     found = find_packages(str(ROOT / find["where"][0]), exclude=find["exclude"])
 
     assert sorted(name for name in found if name.startswith("culturepark.benchmarks")) == [
-        "culturepark.benchmarks", "culturepark.benchmarks.dialogue", "culturepark.benchmarks.hofstede",
+        "culturepark.benchmarks", "culturepark.benchmarks.dialogue", "culturepark.benchmarks.education",
+        "culturepark.benchmarks.forgetting", "culturepark.benchmarks.harm", "culturepark.benchmarks.hofstede",
         "culturepark.benchmarks.knowledge", "culturepark.benchmarks.moderation", "culturepark.benchmarks.opinions",
     ]  # fmt: skip
 

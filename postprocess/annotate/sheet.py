@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_args
@@ -77,7 +77,7 @@ def write_sheets(sheet: Sheet, folder: Path, *, force: bool) -> list[Path]:
         written = []
         for rater in sheet.raters:
             partial = folder / f".{rater}.csv.partial"
-            write_csv(partial, COLUMNS, _rows(sheet, rater))
+            write_csv(partial, COLUMNS, rows_of(sheet, rater))
             written.append(partial.replace(folder / f"{rater}.csv"))
         text = (files("culturepark.postprocess") / "notices" / "annotate.md").read_text(encoding="utf-8")
         told = {"ties": "\n".join(f"- `{tie}`" for tie in TIES), "stances": ", ".join(f"`{word}`" for word in STANCES)}
@@ -87,8 +87,11 @@ def write_sheets(sheet: Sheet, folder: Path, *, force: bool) -> list[Path]:
     return [*written, folder / INSTRUCTIONS]
 
 
-def _rows(sheet: Sheet, rater: str) -> list[dict[str, Any]]:
-    """First the rater's ties to the cultures, then the items in this rater's own order."""
+def rows_of(sheet: Sheet, rater: str) -> list[dict[str, Any]]:
+    """What a rater is shown: first the ties to the cultures, then the items in this rater's own order.
+
+    Cells of `COLUMNS`; those that are to be filled in are left out.
+    """
     places = dict(sorted({item.culture: item.place for item in sheet.items}.items()))
     ties = [
         {
@@ -139,14 +142,24 @@ def read_returned(path: Path, sheets: Sequence[Sheet]) -> Returned:
     if problems:
         more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise CultureParkError(f"{path}: {'; '.join(problems[:SHOWN])}{more}; correct the sheet and import it again")
+    return returned(sheet, rater, {row.item: row.answers for row in filled})
+
+
+def returned(sheet: Sheet, rater: str, answers: Mapping[str, Mapping[str, str]]) -> Returned:
+    """What a rater says, from the words of `WORDS`: by item (`tie:CULTURE` for a tie), then by column.
+
+    Every item of the sheet is there, and answered as its kind asks.
+    """
+    kinds = {item.code: item.kind for item in sheet.items}
+    words = {item: {name: value.lower() for name, value in said.items()} for item, said in answers.items()}
     return Returned.model_validate(
         {
             "sheet": sheet.id,
             "rater": rater,
-            "ties": {
-                row.item.removeprefix(TIE): row.answers["tie"].lower() for row in filled if kinds[row.item] == "tie"
-            },
-            "ratings": [_rating(row, kinds[row.item], sheet.id, rater) for row in filled if kinds[row.item] != "tie"],
+            "ties": {item.removeprefix(TIE): said["tie"] for item, said in words.items() if item not in kinds},
+            "ratings": [
+                _rating(item, said, kinds[item], sheet.id, rater) for item, said in words.items() if item in kinds
+            ],
         }
     )
 
@@ -215,14 +228,13 @@ def _ranges(lines: Sequence[int]) -> str:
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
-def _rating(row: _Filled, kind: str, sheet: str, rater: str) -> Rating:
-    said = {name: value.lower() for name, value in row.answers.items()}
+def _rating(item: str, said: Mapping[str, str], kind: str, sheet: str, rater: str) -> Rating:
     if kind == "pair":
-        return Rating(sheet=sheet, item=row.item, rater=rater, same=said["same"] == "same")
+        return Rating(sheet=sheet, item=item, rater=rater, same=said["same"] == "same")
     return Rating.model_validate(
         {
             "sheet": sheet,
-            "item": row.item,
+            "item": item,
             "rater": rater,
             "authenticity": int(said["authenticity"]),
             "stance": said["stance"],

@@ -101,10 +101,23 @@ class RatingRow(Base):
     rating: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
 
 
+class DraftRow(Base):
+    """What a rater has answered so far of one row of a sheet that is filled in here."""
+
+    __tablename__ = "rating_drafts"
+
+    run_id: Mapped[str] = mapped_column(primary_key=True)
+    sheet: Mapped[str] = mapped_column(primary_key=True)
+    rater: Mapped[str] = mapped_column(primary_key=True)
+    item: Mapped[str] = mapped_column(primary_key=True)
+    answers: Mapped[dict[str, str]] = mapped_column(sa.JSON)
+
+
 _SHEETS = cast(sa.Table, SheetRow.__table__)
 _ITEMS = cast(sa.Table, ItemRow.__table__)
 _RATERS = cast(sa.Table, RaterRow.__table__)
 _RATINGS = cast(sa.Table, RatingRow.__table__)
+_DRAFTS = cast(sa.Table, DraftRow.__table__)
 _REPLIES = cast(sa.Table, CommittedReply.__table__)
 
 
@@ -148,11 +161,14 @@ def load_sheets(store: Store) -> list[Sheet]:
 
 
 def save_returned(store: Store, returned: Sequence[Returned]) -> None:
-    """Keep filled-in sheets in one transaction, each in the place of what the rater had said of that sheet before."""
+    """Keep filled-in sheets in one transaction, each in the place of what the rater had said of that sheet before.
+
+    A draft of the same sheet is over with that.
+    """
     run_id = store.run_id
     with store.session() as session:
         for one in returned:
-            for table in (_RATERS, _RATINGS):
+            for table in (_RATERS, _RATINGS, _DRAFTS):
                 session.execute(
                     sa.delete(table).where(
                         table.c.run_id == run_id, table.c.sheet == one.sheet, table.c.rater == one.rater
@@ -195,6 +211,21 @@ def load_returned(store: Store) -> list[Returned]:
     ]
 
 
+def save_draft(store: Store, sheet: str, rater: str, item: str, answers: Mapping[str, str]) -> None:
+    """Keep a rater's answers to one row, in the place of those before."""
+    key = {"run_id": store.run_id, "sheet": sheet, "rater": rater, "item": item}
+    with store.session() as session:
+        session.execute(sa.delete(_DRAFTS).where(*(_DRAFTS.c[name] == value for name, value in key.items())))
+        session.execute(sa.insert(_DRAFTS), {**key, "answers": dict(answers)})
+
+
+def load_draft(store: Store, sheet: str, rater: str) -> dict[str, dict[str, str]]:
+    """A rater's answers so far, by item."""
+    query = _of(_DRAFTS, store).where(_DRAFTS.c.sheet == sheet, _DRAFTS.c.rater == rater).order_by(_DRAFTS.c.item)
+    with store.engine.connect() as connection:
+        return {row["item"]: row["answers"] for row in connection.execute(query).mappings()}
+
+
 def delete_items(connection: sa.Connection, run_id: str, items: Mapping[str, Sequence[str]]) -> None:
     """Delete items, by sheet, with what was said of them, inside the caller's transaction."""
     for sheet, codes in items.items():
@@ -202,6 +233,10 @@ def delete_items(connection: sa.Connection, run_id: str, items: Mapping[str, Seq
             _RATINGS.c.run_id == run_id, _RATINGS.c.sheet == sheet, _RATINGS.c.item.in_(codes)
         )
         connection.execute(ratings)
+        drafts = sa.delete(_DRAFTS).where(
+            _DRAFTS.c.run_id == run_id, _DRAFTS.c.sheet == sheet, _DRAFTS.c.item.in_(codes)
+        )
+        connection.execute(drafts)
         keys = sa.delete(_ITEMS).where(_ITEMS.c.run_id == run_id, _ITEMS.c.sheet == sheet, _ITEMS.c.code.in_(codes))
         connection.execute(keys)
 

@@ -1,7 +1,19 @@
 """The pages, in the order of the menu."""
 
 from culturepark.studio.page import Page
-from culturepark.studio.pages import design, dialogues, diff, opinions, results, runs, sample, transcript
+from culturepark.studio.pages import (
+    annotate,
+    classroom,
+    design,
+    dialogues,
+    diff,
+    opinions,
+    plan,
+    results,
+    runs,
+    sample,
+    transcript,
+)
 
 PAGES: tuple[Page, ...] = (
     runs.PAGE,
@@ -11,5 +23,8 @@ PAGES: tuple[Page, ...] = (
     diff.PAGE,
     opinions.PAGE,
     results.PAGE,
+    annotate.PAGE,
+    classroom.PAGE,
     design.PAGE,
+    plan.PAGE,
 )

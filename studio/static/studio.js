@@ -2,13 +2,22 @@
 const theme = "culturepark_theme";
 
 function writing(target) {
-  return target.closest("input, textarea, select, [contenteditable='true'], .cm-editor") !== null;
+  const fields = "input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable='true'], .cm-editor";
+  return target.closest(fields) !== null;
 }
 
 function toggleTheme() {
   const dark = !document.body.classList.contains("body--dark");
   document.cookie = `${theme}=${dark ? "dark" : "light"}; path=/; max-age=31536000; samesite=lax`;
   setDark(dark); // NiceGUI's own switch
+}
+
+// What names a key of its own is pressed by it. A control in focus keeps what Enter does to it.
+function pressed(event) {
+  if (event.key === "Enter" && event.target.closest("a, button, input, summary")) return false;
+  const control = document.querySelector(`[data-press="${CSS.escape(event.key)}"]:not(:disabled)`);
+  control?.click();
+  return control !== null;
 }
 
 let waitsForPage = false;
@@ -24,7 +33,7 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "?") document.getElementById("help")?.showModal();
   else if (event.key === "t") toggleTheme();
   else if (event.key === "/") document.querySelector("[data-search]")?.focus();
-  else return;
+  else if (!pressed(event)) return;
   event.preventDefault();
 });
 

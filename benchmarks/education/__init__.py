@@ -1,0 +1,1 @@
+"""Classroom lessons: people guess how a culture answered, learn about it, and guess again. Nothing makes guesses."""
