@@ -1,4 +1,4 @@
-"""Running suites on models: one model open at a time, each suite's result stored as soon as it is there."""
+"""Running suites on models, or on a run's talks: one model open at a time, each result stored at once."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, nullcontext
@@ -6,9 +6,10 @@ from pathlib import Path
 
 from culturepark import Study
 from culturepark.benchmarks.asking import Asker
+from culturepark.benchmarks.dialogue import suite as dialogue
 from culturepark.benchmarks.likelihood import LikelihoodModel, refuse_endpoint
 from culturepark.benchmarks.results import load_results, save_result
-from culturepark.benchmarks.suites import SUITES, Suite, chosen_suites
+from culturepark.benchmarks.suites import DIALOGUE, SUITES, Suite, chosen_suites
 from culturepark.benchmarks.task import BenchSettings, Scoring, SuiteResult, Table
 from culturepark.runtime.budget import Budget
 from culturepark.runtime.errors import BudgetSpentError, CultureParkError, EndpointDownError
@@ -49,10 +50,12 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
         BudgetSpentError: When the budget ended the run; what is done is saved.
     """
     settings = _with_rows(study.bench, folder)
-    suites = chosen_suites(settings.suites)
-    if not suites:
-        raise CultureParkError(f"no suite is named; write one or more of {', '.join(SUITES)}, or all")
-    names = bench_models(study)
+    suites, talks = chosen_suites(settings.suites)
+    if not suites and not talks:
+        raise CultureParkError(f"no suite is named; write one or more of {', '.join((*SUITES, DIALOGUE))}, or all")
+    if talks:
+        open_store(folder, url=store_url, create=False).close()
+    names = bench_models(study) if suites else []
     specs = [_checked(name, study) for name in names]
     results: list[SuiteResult] = []
     problems: list[str] = []
@@ -63,14 +66,20 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
         def make_ledger(model: Model) -> Ledger:
             return Ledger(store, model, budget=budget, limits=study.limits, tally=tally)
 
+        # Before anything is sent, so that a mistake costs nothing.
+        plans = dialogue.prepare(store, study, folder) if talks else None
         with show_progress(tally) if show else nullcontext(Silent()) as progress:
+            if plans is not None:
+                for result in await dialogue.run(plans, store, study, make_ledger=make_ledger, progress=progress):
+                    save_result(store, result)
+                    results.append(result)
             for place, (name, spec) in enumerate(zip(names, specs, strict=True)):
                 async with _open_asker(name, spec, study, make_ledger, progress) as asker:
                     for suite_name, suite in suites.items():
-                        found = await _run(suite, asker, settings, problems, what=f"{suite_name}, {name}")
-                        if found is not None:
-                            save_result(store, found, place=place)
-                            results.append(found)
+                        one = await _run(suite, asker, settings, problems, what=f"{suite_name}, {name}")
+                        if one is not None:
+                            save_result(store, one, place=place)
+                            results.append(one)
         return Bench(
             run=str(folder),
             results=tuple(results),

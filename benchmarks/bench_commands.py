@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def bench(
-    suites: Annotated[str, typer.Argument(help="Comma-separated: moderation, knowledge, …, or all.")],
+    suites: Annotated[
+        str,
+        typer.Argument(help="Comma-separated: moderation, …, or all (of models); dialogue: of the run's talks."),
+    ],
     *,
     model: Annotated[
         list[str] | None, typer.Option("--model", help="Model to measure; may be repeated for several.")
@@ -32,12 +35,23 @@ def bench(
     ] = None,
     scoring: Annotated[str | None, typer.Option(help="generate, or likelihood (models of this machine).")] = None,
     prompt_language: Annotated[str | None, typer.Option(help="Comma-separated: en, native (the data's own).")] = None,
+    judge_model: Annotated[
+        str | None, typer.Option("--judge-model", help="dialogue: who reads the talks, as --model.")
+    ] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(help="dialogue: comma-separated told, near, heard, kinds, understanding; all by default."),
+    ] = None,
+    same_judge: Annotated[
+        bool | None, typer.Option("--same-judge", help="dialogue: let a model judge talks it held itself.")
+    ] = None,
+    embedder: Annotated[str | None, typer.Option(help="dialogue: all-minilm-l6-v2, multilingual-e5-small, ….")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     concurrency: Annotated[int | None, typer.Option(min=1, help="Questions in flight.")] = None,
     budget: Annotated[float | None, typer.Option("--budget", help="US dollars that are never exceeded.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Measure models: each suite's scores with intervals, what was refused or unreadable, and what models differ in."""
+    """Measure models, or a run's talks: scores with intervals, what was refused or unreadable, and what differs."""
     from culturepark import Study
     from culturepark.benchmarks.bench import bench as run_bench
     from culturepark.runtime.engine import run_to_end
@@ -63,6 +77,12 @@ def bench(
                 "scoring": scoring,
                 "languages": listed(prompt_language),
                 "concurrency": concurrency,
+                "dialogue": {
+                    "judge": judge_model,
+                    "measures": listed(measure),
+                    "same_judge": same_judge,
+                    "embedder": embedder,
+                },
             },
         },
     )

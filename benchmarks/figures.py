@@ -12,6 +12,9 @@ ROW: Final = 24
 LONGEST: Final = 60
 MARGIN: Final = {"l": 20, "r": 20, "t": 20, "b": 40}
 BLUE: Final = "#2b5c8a"
+COLORS: Final = (BLUE, "#c76b00", "#3a7d44")
+MOST_LINES: Final = 60
+"""Single speakers drawn behind a mean."""
 
 
 def draw(table: Table) -> Figure | None:
@@ -25,6 +28,8 @@ def draw(table: Table) -> Figure | None:
             return _forest(table)
         case "radar":
             return _radar(table)
+        case "drift":
+            return _drift(table)
         case _:
             return None
 
@@ -107,6 +112,46 @@ def _radar(table: Table) -> Figure | None:
         ],
         "layout": _layout(420),
     }
+
+
+def _drift(table: Table) -> Figure | None:
+    """Mean distance by turn, a bold line a meter, over the thin lines of single speakers."""
+    spot = {name: place for place, name in enumerate(table.columns)}
+    points = [
+        (str(row[spot["meter"]]), f"{row[spot['talk']]} {row[spot['seat']]}", int(turn), distance)
+        for row in table.rows
+        if (distance := _number(row[spot["distance"]])) is not None and (turn := _number(row[spot["turn"]])) is not None
+    ]
+    if not points:
+        return None
+    data: list[Figure] = []
+    for place, meter in enumerate(dict.fromkeys(point[0] for point in points)):
+        color = COLORS[place % len(COLORS)]
+        own = [point[1:] for point in points if point[0] == meter]
+        for who in list(dict.fromkeys(who for who, _, _ in own))[:MOST_LINES]:
+            line = sorted((turn, distance) for name, turn, distance in own if name == who)
+            data.append(
+                {
+                    "type": "scatter", "mode": "lines", "x": [turn for turn, _ in line], "y": [far for _, far in line],
+                    "line": {"color": color, "width": 1}, "opacity": 0.25, "showlegend": False, "legendgroup": meter,
+                    "hovertemplate": f"{_name([who])}, turn %{{x}}: %{{y:.2f}}<extra></extra>",
+                }
+            )  # fmt: skip
+        by_turn = {turn: [value for _, at, value in own if at == turn] for turn in sorted({at for _, at, _ in own})}
+        data.append(
+            {
+                "type": "scatter", "mode": "lines+markers", "name": f"{_name([meter])} (mean)", "legendgroup": meter,
+                "x": list(by_turn), "y": [sum(values) / len(values) for values in by_turn.values()],
+                "line": {"color": color, "width": 3},
+                "customdata": [len(values) for values in by_turn.values()],
+                "hovertemplate": "turn %{x}: %{y:.2f}, n = %{customdata}<extra></extra>",
+            }
+        )  # fmt: skip
+    axes = {
+        "xaxis": {"title": {"text": "turn (-1 is before the talk)"}, "dtick": 1, "zeroline": False},
+        "yaxis": {"title": {"text": "distance, fraction of the scale"}, "range": [-0.03, 1.03], "automargin": True},
+    }
+    return {"data": data, "layout": {**_layout(380, **axes), "legend": {"orientation": "h", "y": 1.12}}}
 
 
 def _layout(height: int, **axes: Any) -> Figure:

@@ -1,7 +1,7 @@
-"""The table of suites. A suite is a folder with `task.yaml`, a README and two functions."""
+"""The table of suites that measure models. A suite is a folder with `task.yaml`, a README and two functions."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from culturepark.benchmarks.asking import Asker
 from culturepark.benchmarks.hofstede import suite as hofstede
@@ -31,16 +31,27 @@ SUITES: Mapping[str, Suite] = {
     "moderation": Suite(moderation.run, compare),
     "opinions": Suite(opinions.run, compare),
 }
+DIALOGUE: Final = "dialogue"
+"""The suite that measures the talks of the run, and no model; see `culturepark.benchmarks.dialogue.suite`."""
 
 
-def chosen_suites(names: Sequence[str]) -> dict[str, Suite]:
-    """Look suites up by name; `all` is every one.
+class Chosen(NamedTuple):
+    """Suites to run."""
+
+    models: dict[str, Suite]
+    """Those that measure models, by name."""
+    talks: bool
+    """Whether the run's talks are measured, too."""
+
+
+def chosen_suites(names: Sequence[str]) -> Chosen:
+    """Look suites up by name; `all` is every one that measures models.
 
     Raises:
         CultureParkError: For an unknown name, with the closest known one.
     """
-    wanted = list(SUITES) if ALL in names else list(dict.fromkeys(names))
-    for name in wanted:
-        if name not in SUITES:
-            raise unknown("suite", name, [*SUITES, ALL])
-    return {name: SUITES[name] for name in wanted}
+    for name in names:
+        if name not in {*SUITES, DIALOGUE, ALL}:
+            raise unknown("suite", name, [*SUITES, DIALOGUE, ALL])
+    wanted = list(SUITES) if ALL in names else [name for name in dict.fromkeys(names) if name != DIALOGUE]
+    return Chosen({name: SUITES[name] for name in wanted}, DIALOGUE in names)

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from culturepark.benchmarks.dialogue.settings import DialogueSettings
 from culturepark.personas.language import ENGLISH, serving
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import Record, build, parse_yaml
@@ -13,7 +14,7 @@ Scoring = Literal["generate", "likelihood"]
 """Whether a model writes its answer, or each option is weighed by the probability the model gives it."""
 PromptLanguage = Literal["en", "native"]
 Cell = str | int | float | None
-Plot = Literal["none", "heat", "forest", "radar"]
+Plot = Literal["none", "heat", "forest", "radar", "drift"]
 TASK_FILE: Final = "task.yaml"
 
 
@@ -86,6 +87,8 @@ class BenchSettings(Record):
     trained_on: tuple[str, ...] = ()
     """Rows (JSONL) that models were trained on, beside the run's own: no text of them is measured with."""
     concurrency: int = Field(default=32, ge=1)
+    dialogue: DialogueSettings = DialogueSettings()
+    """What the suite of that name measures in the run's talks."""
 
     def wants(self, culture: str) -> bool:
         """Whether data of a culture is measured with."""
@@ -140,7 +143,8 @@ class Table(Record):
     rows: tuple[tuple[Cell, ...], ...]
     plot: Plot = "none"
     """`heat`: the first column names rows, the others are numbers. `forest`: columns `name value low high` stand
-    among the others. `radar`: the first column names axes, the others are one series each."""
+    among the others. `radar`: the first column names axes, the others are one series each. `drift`: columns `talk turn
+    seat meter value distance`."""
     note: str = ""
 
 

@@ -119,7 +119,7 @@ async def refine(
         BudgetSpentError: When the budget ended the run; committed replies stay.
         ModelError: When a model gives no reply.
     """
-    _note_foreign(transcripts, embedder)
+    note_foreign(transcripts, embedder)
     passes = _Passes(concurrency, progress)
     reader = LedgerChatModel(ledger=models.writer, purpose="extract", sampling=settings.reading)
     read = await read_talks(reader, transcripts, settings.extract, concurrency=concurrency, progress=progress)
@@ -231,7 +231,7 @@ async def _judged_again(
     return await passes.over(opinions, "second verdicts", judge, on=lambda opinion: opinion.verdict is not None)
 
 
-def _note_foreign(transcripts: Sequence[Transcript], embedder: Embedder) -> None:
+def note_foreign(transcripts: Sequence[Transcript], embedder: Embedder) -> None:
     """Say that the default embedder reads English only, when there is something else to read."""
     spoken = {seat.language for talk in transcripts for seat in talk.seats}
     foreign = sorted(language for language in spoken if primary(language) != ENGLISH)

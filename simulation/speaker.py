@@ -17,6 +17,7 @@ from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
 from culturepark.runtime.request import Completed, Message
 from culturepark.simulation.character import said
 from culturepark.simulation.checks import flags, tidy
+from culturepark.simulation.memory import script, speaks_mixed
 from culturepark.simulation.stopping import Stopper
 from culturepark.simulation.tongues import announced, briefing, next_line
 
@@ -55,11 +56,12 @@ class PersonaAgent(BaseChatAgent):
         super().__init__(seat.id, f"{seat.name} from {seat.culture.country_name}")
         self._seat = seat
         self._names = {other.id: other.name for other in seats}
-        self._mixed = len({other.language for other in seats}) > 1
+        self._mixed = speaks_mixed(seats)
         self._client = client
         self._stopper = stopper
         self._briefing = [_spoken_to(message) for message in briefing(seat, question, mixed=self._mixed)]
-        self._context = UnboundedChatCompletionContext(initial_messages=self._remember(turns))
+        remembered = [_spoken_to(message) for message in script(seat, seats, turns)]
+        self._context = UnboundedChatCompletionContext(initial_messages=remembered)
         self._said = [(turn.speaker, turn.text) for turn in turns]
         self._whisper: str | None = None
         """What the moderator whispered for the coming turn only."""
@@ -145,18 +147,9 @@ class PersonaAgent(BaseChatAgent):
         await self._context.add_message(UserMessage(content=said(self._names[speaker], text), source=speaker))
         self._said.append((speaker, text))
 
-    def _remember(self, turns: Sequence[Turn]) -> list[LLMMessage]:
-        """Rebuild the context from the transcript, message for message as `on_messages` grew it."""
-        memory: list[LLMMessage] = []
-        for turn in turns:
-            if turn.cue is not None and not turn.cue.private:
-                memory.append(self._announced(turn.cue.guidance))
-            memory.append(UserMessage(content=said(self._names[turn.speaker], turn.text), source=turn.speaker))
-        return memory
-
 
 def _spoken_to(message: Message) -> LLMMessage:
-    """A message of the briefing as AutoGen's contexts hold it."""
+    """A message as AutoGen's contexts hold it."""
     if message.role == "system":
         return SystemMessage(content=message.content)
     if message.role == "assistant":

@@ -17,8 +17,6 @@ from culturepark.benchmarks.opinions.distances import (
     variance,
 )
 from culturepark.benchmarks.opinions.measuring import CellKey, Opinion
-from culturepark.benchmarks.statistics import FEW_CLUSTERS, paired_interval, sign_flip_p
-from culturepark.benchmarks.task import Score
 from culturepark.personas.question import Question
 from culturepark.personas.surveys.survey import Distribution
 from culturepark.runtime.hashing import seed_from
@@ -133,27 +131,6 @@ def skill(cells: Sequence[Cell], value: Callable[[Cell], float]) -> list[float]:
         raise ValueError("the people answer uniformly, so there is no skill to be had")
     ratio = above.mean() / room.mean()
     return [float(one) for one in ratio + (above - ratio * room) / room.mean()]
-
-
-def estimate(name: str, values: Sequence[float], clusters: Sequence[str], *, seed: int, test: bool = False) -> Score:
-    """A mean with its clustered interval; with `test` the p value of its being 0 in the note."""
-    found = paired_interval(values, clusters, seed=seed)
-    units = len(set(clusters))
-    notes = ["few clusters"] if units < FEW_CLUSTERS else []
-    if units == 1:
-        notes.append("one battery: its interval speaks of that battery alone")
-    if test and (p := sign_flip_p(values, clusters, seed=seed)) is not None:
-        exact = " (exact sign flips)" if units < FEW_CLUSTERS else ""
-        notes.append(f"p = {p:.3g}{exact}")
-    return Score(
-        name=name,
-        value=float(np.mean(values)) if values else None,
-        low=found.low if found else None,
-        high=found.high if found else None,
-        n=len(values),
-        clusters=units,
-        note="; ".join(notes),
-    )
 
 
 def matrix(

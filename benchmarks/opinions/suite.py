@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from culturepark.benchmarks.asking import Asker, silence
+from culturepark.benchmarks.estimates import estimate
 from culturepark.benchmarks.opinions.measuring import CellKey, Measured, measure
 from culturepark.benchmarks.opinions.scoring import (
     Cell,
     diagonal_wins,
-    estimate,
     matrix,
     novelty_of,
     score_cell,
