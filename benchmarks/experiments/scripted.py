@@ -14,11 +14,13 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from culturepark.personas.question import Question, Side
+from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.postprocess.claims import claim, mildest, sides
 from culturepark.postprocess.fence import quoted
 from culturepark.runtime.hashing import seed_from
 from culturepark.simulation.character import as_you
+from culturepark.training.prompt import question_in, scale_prompt
 
 SLIPS: Final = 0.2
 """Share of utterances that are on another side than the speaker's belief."""
@@ -40,12 +42,18 @@ DETAILS: Final = (
 QUESTIONS: Final = ("And how is that where you live?", "What would your mother say to that?", "Why is that so?")
 
 
+_HEARD: Final = re.compile(
+    r'^Survey question: (.*)\nAnswers:\n(.*?)\n\nThe person said: "(.*)"$', re.DOTALL | re.MULTILINE
+)
+
+
 class Phrase(NamedTuple):
     """Words that put whoever says them on a side of a question."""
 
     text: str
     question: str
     side: Side
+    code: int
 
 
 def reply(body: Mapping[str, Any]) -> str:
@@ -58,7 +66,12 @@ def reply(body: Mapping[str, Any]) -> str:
         return _reworded(asked)
     if (pair := _PAIR.search(asked)) is not None:
         return _judged(pair[1], pair[2])
-    return _spoken(body, asked)
+    if (heard := _HEARD.search(asked)) is not None:
+        return _heard(heard[1], heard[2], heard[3])
+    everything = "\n".join(str(message["content"]) for message in body["messages"])
+    if (probed := next((one for one in _asked() if one[0] in asked), None)) is not None:
+        return str(_answered(probed[1], everything))
+    return _spoken(body, asked, everything)
 
 
 def side_said(text: str, question: str | None = None) -> Phrase | None:
@@ -78,11 +91,11 @@ def phrases() -> tuple[Phrase, ...]:
     for question in _questions():
         for code, words in question.words.items():
             text = _first_person(words)
-            made[text, question.id] = Phrase(quoted(text)[1:-1], question.id, question.scale.side(code))
+            made[text, question.id] = Phrase(quoted(text)[1:-1], question.id, question.scale.side(code), code)
         for side in sides(question):
             held = claim(question, side)
             text = f"I believe that {held}"
-            made[text, question.id] = Phrase(quoted(text)[1:-1], question.id, side)
+            made.setdefault((text, question.id), Phrase(quoted(text)[1:-1], question.id, side, mildest(question, side)))
     return tuple(made.values())
 
 
@@ -113,8 +126,7 @@ def _claims() -> Mapping[str, tuple[str, Side]]:
     return {quoted(claim(one, side))[1:-1]: (one.id, side) for one in _questions() for side in sides(one)}
 
 
-def _spoken(body: Mapping[str, Any], asked: str) -> str:
-    everything = "\n".join(str(message["content"]) for message in body["messages"])
+def _spoken(body: Mapping[str, Any], asked: str, everything: str) -> str:
     draw = random.Random(seed_from(body.get("seed"), everything))
     held = next(((question, code) for words, question, code in _told() if words.strip() in asked), None)
     if held is None:
@@ -127,6 +139,49 @@ def _spoken(body: Mapping[str, Any], asked: str) -> str:
         code = mildest(question, draw.choice(others)) if others else code
     line = f"{_first_person(question.words[code])}. {draw.choice(DETAILS)}."
     return f"{line} {draw.choice(QUESTIONS)}" if draw.random() < 0.3 else line
+
+
+@lru_cache(maxsize=1)
+def _asked() -> tuple[tuple[str, Question], ...]:
+    """Questions as a probe puts them, scale included: a talk about one mentions no scale."""
+    survey = load_survey("wvs7")
+    culture = load_roster().cultures["english"]
+    found = [
+        (scale_prompt(question_in(survey, one.id, "en"), culture, instruction=" ")[1].content.strip(), one)
+        for one in _questions()
+    ]
+    return tuple(sorted(found, key=lambda one: -len(one[0])))
+
+
+def _answered(question: Question, everything: str) -> int:
+    """A speaker's answer to a probe: its belief, an answer on the same side to other items, at home's without one."""
+    survey = load_survey("wvs7")
+    held = next(((about, code) for words, about, code in _held() if words in everything), None)
+    if held is None:
+        answers = survey.distribution(question.id, HOME) if question.split == "seed" else None
+        return answers.mode if answers is not None else question.scale.codes[0]
+    about, code = held
+    if about.id == question.id:
+        return code
+    side = about.scale.side(code)
+    return mildest(question, side) if side in sides(question) else question.scale.codes[0]
+
+
+@lru_cache(maxsize=1)
+def _held() -> tuple[tuple[str, Question, int], ...]:
+    """Beliefs as a character sheet tells them, the longest first."""
+    found = [(f" {words}.", question, code) for question in _questions() for code, words in question.words.items()]
+    return tuple(sorted(found, key=lambda one: -len(one[0])))
+
+
+def _heard(question: str, options: str, said: str) -> str:
+    """The letter of the answer that an utterance stands for, else of silence, which is the last."""
+    letters = [line[0] for line in options.splitlines()]
+    about = next((one for one in _questions() if one.text["en"] == question), None)
+    voiced = side_said(said, about.id) if about is not None else None
+    if about is None or voiced is None:
+        return letters[-1]
+    return letters[about.scale.codes.index(voiced.code)]
 
 
 def _without_belief(everything: str) -> tuple[Question, int] | None:

@@ -8,10 +8,14 @@ from culturepark import Study
 from culturepark import run as run_study
 from culturepark.benchmarks import opinions
 from culturepark.benchmarks.bench import bench
+from culturepark.benchmarks.dialogue.settings import DialogueSettings
+from culturepark.benchmarks.dialogue.settings import Measure as Measured
 from culturepark.benchmarks.experiments.setup import Setup
+from culturepark.benchmarks.suites import DIALOGUE
 from culturepark.benchmarks.task import BenchSettings, SuiteResult, load_task
 from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.survey import load_survey
+from culturepark.runtime.budget import known_price
 from culturepark.runtime.engine import run_to_end
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
@@ -32,6 +36,8 @@ HELD_BACK: Final = 8
 """One row in so many watches the training."""
 QUESTION_TOKENS: Final = 150
 ROW_TOKENS: Final = 130
+SCRIPTED_JUDGE: Final = "scripted-judge"
+"""The scripted model as a reader of what it said itself: it goes by rules, so it flatters nobody."""
 BATCH: Final = 8
 
 
@@ -54,6 +60,18 @@ class Talks(NamedTuple):
     name: str
     study: Study
     refined: bool = True
+
+
+class Meters(NamedTuple):
+    """The dialogue suite on an arm's talks."""
+
+    run: str
+    measures: tuple[Measured, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """For progress."""
+        return f"meters of {self.run}"
 
 
 class Rows(NamedTuple):
@@ -83,7 +101,7 @@ class Measure(NamedTuple):
     name: str = MEASURED
 
 
-Step = Talks | Rows | Train | Measure
+Step = Talks | Meters | Rows | Train | Measure
 
 
 def do(step: Step, setup: Setup) -> None:
@@ -96,6 +114,8 @@ def do(step: Step, setup: Setup) -> None:
     match step:
         case Talks():
             _talk(step, setup)
+        case Meters():
+            _read_meters(step, setup)
         case Rows():
             _make_rows(step, setup)
         case Train():
@@ -116,6 +136,21 @@ def cost(step: Step, setup: Setup) -> Cost:
                 step=name, requests=found.requests, tokens_in=found.tokens_in, tokens_out=found.tokens_out,
                 money=0.0 if free else found.cost,
             )  # fmt: skip
+        case Meters(run=run, measures=measures):
+            # Each measure asks once about every utterance; `near` also once a seat before the talk.
+            asked = setup.size.talks * len(measures) * setup.size.utterances
+            tokens = asked * QUESTION_TOKENS
+            judged = setup.size.judge or setup.model
+            price = None if setup.is_scripted else known_price(parse_model(judged).identity)
+            free = setup.is_scripted or parse_model(judged).kind != "openai" or not asked
+            money = price.of(tokens_in=tokens, tokens_cached=0, tokens_out=asked) if price is not None else None
+            return Cost(
+                step=f"meters of {run}",
+                requests=asked,
+                tokens_in=tokens,
+                tokens_out=asked,
+                money=0.0 if free else money,
+            )
         case Rows():
             return Cost(step=step.name)
         case Train():
@@ -159,6 +194,15 @@ def _talk(step: Talks, setup: Setup) -> None:
     if not found.dialogues:
         reason = found.failed[0].reason if found.failed else "none was planned"
         raise CultureParkError(f"{setup.design.name}: no talk of arm {step.name!r} was completed ({reason})")
+
+
+def _read_meters(step: Meters, setup: Setup) -> None:
+    judge = f"openai:{SCRIPTED_JUDGE}" if setup.is_scripted else setup.size.judge
+    wanted = BenchSettings(
+        suites=(DIALOGUE,), dialogue=DialogueSettings(measures=step.measures, judge=judge if step.measures else None)
+    )
+    study = setup.study(step.run).model_copy(update={"bench": wanted, "base_url": setup.url})
+    run_to_end(bench(study, setup.run(step.run), show=True))
 
 
 def _make_rows(step: Rows, setup: Setup) -> None:
