@@ -73,6 +73,8 @@ class Design(Record):
     test: Test
     checks: tuple[str, ...] = ()
     """Manipulation checks: where one fails, the verdict is `underpowered`, whatever the numbers are."""
+    several_models: bool = False
+    """Whether `--model` may name several, to be compared."""
     limits: str
     """What the experiment cannot say."""
     sizes: dict[SizeName, Size]

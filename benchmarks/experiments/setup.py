@@ -54,9 +54,14 @@ class Setup(NamedTuple):
     """Of the talking model's server; None for our own models and the hosted API."""
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """Who talks, as after `--model`; more than one only where an experiment compares them."""
+        return tuple(f"openai:{SCRIPTED}" if name == SCRIPTED else name for name in self.size.model.split(","))
+
+    @property
     def model(self) -> str:
-        """Who talks, as after `--model`."""
-        return f"openai:{SCRIPTED}" if self.size.model == SCRIPTED else self.size.model
+        """Who talks; of several, the first."""
+        return self.models[0]
 
     @property
     def is_scripted(self) -> bool:
@@ -134,6 +139,12 @@ def make_setup(design: Design, options: Options, folder: Path, *, url: str | Non
             "add --model openai:NAME"
         )
     if size.model != SCRIPTED:
-        parse_model(size.model)
+        for name in size.model.split(","):
+            parse_model(name)
+        if "," in size.model and not design.several_models:
+            raise CultureParkError(
+                f"{design.name}: --model {size.model!r} names several, and this experiment is about one; run it once "
+                "for each"
+            )
     own = NOWHERE if size.model == SCRIPTED else None
     return Setup(design, size, options, folder, url or options.base_url or own)
