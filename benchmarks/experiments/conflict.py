@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
+from scipy.stats import linregress
 
 from culturepark.benchmarks.experiments.running import Analysis
 from culturepark.benchmarks.experiments.setup import Setup
@@ -100,11 +101,15 @@ def dose_response(talks: Sequence[Transcript], novelty: Mapping[str, float | Non
         if talk.stance_distance is not None and value is not None:
             points[talk.seed.id].append((talk.stance_distance, value))
     slopes = [
-        Pair(float(np.polyfit(*np.array(own).T, 1)[0]), question)
+        Pair(_slope(own), question)
         for question, own in sorted(points.items())
         if len({distance for distance, _ in own}) > 1
     ]
     return contrast("dose-response: slope over stance distance", slopes, unit=f"{UNIT}, for the whole scale")
+
+
+def _slope(points: Sequence[tuple[float, float]]) -> float:
+    return float(linregress([distance for distance, _ in points], [value for _, value in points]).slope)
 
 
 def _apart(far: Sequence[Transcript], near: Sequence[Transcript]) -> Check:

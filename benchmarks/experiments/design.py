@@ -75,6 +75,8 @@ class Design(Record):
     """Manipulation checks: where one fails, the verdict is `underpowered`, whatever the numbers are."""
     several_models: bool = False
     """Whether `--model` may name several, to be compared."""
+    needs: dict[str, str] = {}
+    """Options that the full size does not do without, with what they name: `survey`, `data`."""
     limits: str
     """What the experiment cannot say."""
     sizes: dict[SizeName, Size]

@@ -56,6 +56,8 @@ def blend_rows(setup: Setup) -> list[Row]:
     Raises:
         CultureParkError: When no data are given, or none is of the cultures.
     """
+    if setup.options.data is None and setup.imagined:
+        return []
     if setup.options.data is None:
         raise CultureParkError(
             f"{setup.design.name}: arm 'blend' needs human answers: add --data FOLDER with knowledge/*.jsonl in the "

@@ -102,7 +102,7 @@ def words(costs: Sequence[Cost]) -> str:
         sum(getattr(cost, name) for cost in costs) for name in ("requests", "tokens_in", "tokens_out", "trained_tokens")
     )
     known = [cost.money for cost in costs if cost.money is not None]
-    price = f"${sum(known):.2f}" if len(known) == len(costs) else "at a price that is not known here"
+    price = f"${sum(known):.2f} at most" if len(known) == len(costs) else "at a price that is not known here"
     said = f"{requests:,} requests, {tokens_in:,} tokens in and {tokens_out:,} out ({price})"
     return f"{said}, and {trained:,} trained tokens on your machine" if trained else said
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 from culturepark.benchmarks.experiments.design import Design
@@ -75,13 +76,17 @@ class Report(Record):
     """What the full size would take with the model of `full_command`."""
 
 
-def prepare(experiment: Experiment, design: Design, options: Options, folder: Path) -> tuple[Setup, tuple[Step, ...]]:
-    """Put a setup together and plan it; nothing is sent or written.
+def prepare(
+    experiment: Experiment, design: Design, options: Options, folder: Path, *, imagined: bool = False
+) -> tuple[Setup, tuple[Step, ...]]:
+    """Put a setup together and plan it; nothing is sent.
+
+    With `imagined`, what a user has yet to give is taken as given.
 
     Raises:
         CultureParkError: For anything that can be seen to be wrong before the first request.
     """
-    setup = make_setup(design, options, folder)
+    setup = make_setup(design, options, folder)._replace(imagined=imagined)
     if experiment.judged and not setup.is_scripted:
         _refuse_own_judge(setup)
     steps = experiment.plan(setup)
@@ -123,7 +128,10 @@ def make_report(experiment: Experiment, found: Found, options: Options, *, run: 
     """Put a report together; `run` is the folder as it was named on the command line, if it was."""
     setup = found.setup
     full = options if options.size == "full" else _at_full_size(options)
-    full_setup, steps = prepare(experiment, setup.design, full, setup.folder / "full")
+    with TemporaryDirectory() as nowhere:
+        full_setup, steps = prepare(experiment, setup.design, full, Path(nowhere), imagined=True)
+        expected = costs(steps, full_setup)
+    asked = {name: value for name, value in setup.design.needs.items() if getattr(full, name) is None}
     return Report(
         design=setup.design,
         sha256=setup.design.sha256,
@@ -134,8 +142,8 @@ def make_report(experiment: Experiment, found: Found, options: Options, *, run: 
         verdict=found.verdict,
         analysis=found.analysis,
         command=command(setup.design.name, options, run=run),
-        full_command=command(setup.design.name, full, run=None),
-        full_cost=costs(steps, full_setup),
+        full_command=command(setup.design.name, full.model_copy(update=asked), run=None),
+        full_cost=expected,
     )
 
 

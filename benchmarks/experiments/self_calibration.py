@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
+from culturepark.benchmarks.dialogue.settings import Measure
 from culturepark.benchmarks.dialogue.tables import DRIFT
 from culturepark.benchmarks.experiments.running import Analysis
 from culturepark.benchmarks.experiments.setup import Setup
@@ -25,6 +26,8 @@ PLACED: Final = 0.5
 """Share of utterances that the judge must place."""
 HELD: Final = 0.6
 """Share of readings that must be on the side of the stance."""
+STANCED: Final[tuple[Measure, ...]] = ("near", "heard")
+FREE: Final[tuple[Measure, ...]] = ("heard",)
 PLACEBO: Final = (
     "What {name} holds most firmly is that soup tastes better on the second day; {name} knows that not everybody at "
     "home sees it so."
@@ -50,8 +53,7 @@ def plan(setup: Setup) -> tuple[Step, ...]:
         if arm == "placebo":
             folders = {"persona_folders": [str(placebo_people(setup.folder / "placebo"))]}
         study = setup.study(arm, simulate, **folders)
-        measures = ("near", "heard") if arm in {"own", "other"} else ("heard",)
-        steps += [Talks(arm, study, refined=False), Meters(arm, measures)]
+        steps += [Talks(arm, study, refined=False), Meters(arm, STANCED if arm in {"own", "other"} else FREE)]
     return tuple(steps)
 
 

@@ -52,6 +52,8 @@ class Setup(NamedTuple):
     folder: Path
     url: str | None
     """Of the talking model's server; None for our own models and the hosted API."""
+    imagined: bool = False
+    """Whether this is only to be estimated: what the user has yet to give is taken as given."""
 
     @property
     def models(self) -> tuple[str, ...]:

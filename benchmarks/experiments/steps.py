@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from culturepark import Study
 from culturepark import run as run_study
@@ -27,6 +27,7 @@ from culturepark.training.lora_settings import LoraSettings
 from culturepark.training.model_card import Provenance
 from culturepark.training.row import Row, read_rows, write_rows
 
+STAGES: Final[tuple[Literal["simulate", "refine"], ...]] = ("simulate", "refine")
 BASE: Final = "base"
 """The arm that is not trained: the base under the same persona prompt."""
 MEASURED: Final = "measured"
@@ -49,7 +50,7 @@ class Cost(Record):
     tokens_in: int = 0
     tokens_out: int = 0
     money: float | None = 0.0
-    """US dollars; None where no price is known."""
+    """US dollars, at most; None where no price is known."""
     trained_tokens: int = 0
     """Tokens of rows that go through training on this machine."""
 
@@ -129,28 +130,20 @@ def cost(step: Step, setup: Setup) -> Cost:
     from culturepark.estimate import estimate  # noqa: PLC0415  (of the installed package, above the stages)
 
     match step:
-        case Talks(name=name, study=study):
-            found = run_to_end(estimate(study))
-            free = setup.is_scripted or parse_model(setup.model).kind != "openai"
+        case Talks(name=name, study=study, refined=refined):
+            found = run_to_end(estimate(study, refined=refined))
+            asked = (*setup.models, *([setup.size.judge] if refined and setup.size.judge is not None else []))
             return Cost(
                 step=name, requests=found.requests, tokens_in=found.tokens_in, tokens_out=found.tokens_out,
-                money=0.0 if free else found.cost,
+                money=0.0 if setup.is_scripted else _money(asked, found.tokens_in, found.tokens_out),
             )  # fmt: skip
         case Meters(run=run, measures=measures):
             # Each measure asks once about every utterance; `near` also once a seat before the talk.
-            asked = setup.size.talks * len(measures) * setup.size.utterances
-            tokens = asked * QUESTION_TOKENS
-            judged = setup.size.judge or setup.model
-            price = None if setup.is_scripted else known_price(parse_model(judged).identity)
-            free = setup.is_scripted or parse_model(judged).kind != "openai" or not asked
-            money = price.of(tokens_in=tokens, tokens_cached=0, tokens_out=asked) if price is not None else None
-            return Cost(
-                step=f"meters of {run}",
-                requests=asked,
-                tokens_in=tokens,
-                tokens_out=asked,
-                money=0.0 if free else money,
-            )
+            requests = setup.size.talks * len(measures) * setup.size.utterances
+            tokens = requests * QUESTION_TOKENS
+            judged = (setup.model, setup.size.judge or setup.model)
+            money = 0.0 if setup.is_scripted else _money(judged, tokens, requests)
+            return Cost(step=f"meters of {run}", requests=requests, tokens_in=tokens, tokens_out=requests, money=money)
         case Rows():
             return Cost(step=step.name)
         case Train():
@@ -162,6 +155,14 @@ def cost(step: Step, setup: Setup) -> Cost:
             variants = ORDERS * len(load_task(opinions.__name__).prompts)
             questions = cells * variants * (len(arms) + 1) * len(settings.languages)
             return Cost(step=step.name, requests=questions, tokens_in=questions * QUESTION_TOKENS)
+
+
+def _money(models: Sequence[str], tokens_in: int, tokens_out: int) -> float | None:
+    """US dollars at most: all tokens at the price of the dearest model; our own cost nothing."""
+    hosted = [spec.identity for name in models if (spec := parse_model(name)).kind == "openai"]
+    prices = [known_price(identity) for identity in hosted]
+    known = [price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out) for price in prices if price]
+    return max(known, default=0.0) if len(known) == len(prices) else None
 
 
 def measured_cells(settings: BenchSettings) -> int:
@@ -190,7 +191,7 @@ def results(setup: Setup, found: Sequence[SuiteResult], suite: str) -> dict[str,
 
 
 def _talk(step: Talks, setup: Setup) -> None:
-    found = run_study(step.study, setup.run(step.name), stages=["simulate", "refine"][: 1 + step.refined], show=True)
+    found = run_study(step.study, setup.run(step.name), stages=STAGES[: 1 + step.refined], show=True)
     if not found.dialogues:
         reason = found.failed[0].reason if found.failed else "none was planned"
         raise CultureParkError(f"{setup.design.name}: no talk of arm {step.name!r} was completed ({reason})")

@@ -121,7 +121,7 @@ def frontier(points: Mapping[Setting, Sequence[Point]], *, seed: int) -> Table:
             "on the frontier",
         ),
         rows=rows,
-        note="Unbeaten: no other setting costs as little and gives as much. The last column is over resampled questions.",
+        note="Unbeaten: no other setting costs as little and gives as much. The last column: of resampled questions.",
     )  # fmt: skip
 
 
