@@ -90,11 +90,12 @@ def prepare(
     if experiment.judged and not setup.is_scripted:
         _refuse_own_judge(setup)
     steps = experiment.plan(setup)
-    if setup.size.talks * len(setup.arms) < design.test.fewest_pairs:
-        raise CultureParkError(
-            f"{design.name}: {setup.size.talks} talks are too few for the test, which takes {design.test.fewest_pairs} "
-            f"pairs; add --talks {design.test.fewest_pairs}"
-        )
+    least = design.test.fewest_pairs
+    for name, given in (("talks", setup.size.talks), ("cells", setup.size.cells)):
+        if given is not None and given < least:
+            raise CultureParkError(
+                f"{design.name}: {given} {name} are too few for the test, which takes {least} pairs; add --{name} {least}"
+            )
     return setup, steps
 
 

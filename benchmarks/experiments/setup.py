@@ -133,6 +133,8 @@ def make_setup(design: Design, options: Options, folder: Path, *, url: str | Non
         "cells": options.cells,
     }
     size = size.model_copy(update={name: value for name, value in given.items() if value is not None})
+    for culture in size.cultures:
+        load_roster().culture(culture)
     for arm in size.arms:
         assert arm in design.arms, f"{design.name}: size {options.size} names no arm: {arm}"
     if size.model == SCRIPTED and options.base_url is not None:
