@@ -94,7 +94,8 @@ def prepare(
     for name, given in (("talks", setup.size.talks), ("cells", setup.size.cells)):
         if given is not None and given < least:
             raise CultureParkError(
-                f"{design.name}: {given} {name} are too few for the test, which takes {least} pairs; add --{name} {least}"
+                f"{design.name}: {given} {name} are too few for the test, which takes {least} pairs; add --{name} "
+                f"{least}"
             )
     return setup, steps
 

@@ -37,6 +37,8 @@ HELD_BACK: Final = 8
 """One row in so many watches the training."""
 QUESTION_TOKENS: Final = 150
 ROW_TOKENS: Final = 130
+WALKED: Final = 24
+"""Talks whose prompts are added up; what more of them would take is in proportion."""
 SCRIPTED_JUDGE: Final = "scripted-judge"
 """The scripted model as a reader of what it said itself: it goes by rules, so it flatters nobody."""
 BATCH: Final = 8
@@ -131,12 +133,15 @@ def cost(step: Step, setup: Setup) -> Cost:
 
     match step:
         case Talks(name=name, study=study, refined=refined):
-            found = run_to_end(estimate(study, refined=refined))
+            whole = study.simulate.talks or 1
+            walked = min(whole, WALKED)
+            found = run_to_end(estimate(study.sized(walked), refined=refined))
+            requests, tokens_in, tokens_out = (
+                round(count * whole / walked) for count in (found.requests, found.tokens_in, found.tokens_out)
+            )
             asked = (*setup.models, *([setup.size.judge] if refined and setup.size.judge is not None else []))
-            return Cost(
-                step=name, requests=found.requests, tokens_in=found.tokens_in, tokens_out=found.tokens_out,
-                money=0.0 if setup.is_scripted else _money(asked, found.tokens_in, found.tokens_out),
-            )  # fmt: skip
+            money = 0.0 if setup.is_scripted else _money(asked, tokens_in, tokens_out)
+            return Cost(step=name, requests=requests, tokens_in=tokens_in, tokens_out=tokens_out, money=money)
         case Meters(run=run, measures=measures):
             # Each measure asks once about every utterance; `near` also once a seat before the talk.
             requests = setup.size.talks * len(measures) * setup.size.utterances
