@@ -9,9 +9,13 @@ from culturepark.benchmarks.asking import Asker
 from culturepark.benchmarks.dialogue import suite as dialogue
 from culturepark.benchmarks.likelihood import LikelihoodModel, refuse_endpoint
 from culturepark.benchmarks.results import load_results, save_result
+from culturepark.benchmarks.signatures import Check, Evidence, check_run
 from culturepark.benchmarks.suites import DIALOGUE, SUITES, Suite, chosen_suites
+from culturepark.benchmarks.talks import load_talks
 from culturepark.benchmarks.task import BenchSettings, Scoring, SuiteResult, Table
+from culturepark.postprocess.tables import load_funnel, load_opinions, load_samples
 from culturepark.runtime.budget import Budget
+from culturepark.runtime.console import note, silent
 from culturepark.runtime.errors import BudgetSpentError, CultureParkError, EndpointDownError
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
 from culturepark.runtime.models.opening import check_address, open_model
@@ -37,6 +41,8 @@ class Bench(Record):
     requests_sent: int
     requests_cached: int
     cost: float | None
+    checks: tuple[Check, ...] = ()
+    """Of a run that is reported: the method's known ways to fail, and how the run stands against them."""
 
 
 async def bench(study: Study, folder: Path, *, store_url: str | None = None, show: bool = False) -> Bench:
@@ -64,7 +70,7 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
         budget = Budget(study.budget, spent=spent_before(store))
 
         def make_ledger(model: Model) -> Ledger:
-            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally)
+            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally, tell=note if show else silent)
 
         # Before anything is sent, so that a mistake costs nothing.
         plans = dialogue.prepare(store, study, folder) if talks else None
@@ -92,18 +98,22 @@ async def bench(study: Study, folder: Path, *, store_url: str | None = None, sho
 
 
 def stored(store: Store, *, place: str) -> Bench:
-    """What a run's folder holds, from however many calls.
+    """What a run's folder holds, from however many calls, and how its talks stand against the failure signatures.
 
     Raises:
-        CultureParkError: When no suite was run in it.
+        CultureParkError: When no suite was run in it, and no talk held.
     """
     results = load_results(store)
-    if not results:
+    talks = load_talks(store)
+    if not results and not talks.held:
         raise CultureParkError(f"{place}: no suite was run here; `culturepark bench moderation --run {place}` runs one")
+    compared = compare_models(results)
+    evidence = Evidence(talks, load_opinions(store), load_samples(store), load_funnel(store), results, compared)
     return Bench(
         run=place,
         results=tuple(results),
-        comparisons=compare_models(results),
+        comparisons=compared,
+        checks=check_run(evidence),
         problems=tuple(problem for result in results for problem in result.problems),
         requests_sent=0,
         requests_cached=0,
@@ -174,7 +184,9 @@ async def _open_asker(
                     ledgers[way] = make_ledger(likelihood)
                 else:
                     address = study.base_url if spec.kind == "openai" else None
-                    opened = await stack.enter_async_context(open_model(spec, base_url=address))
+                    opened = await stack.enter_async_context(
+                        open_model(spec, base_url=address, timeout=study.limits.timeout)
+                    )
                     ledgers[way] = make_ledger(opened.endpoint)
             return ledgers[way]
 

@@ -136,18 +136,30 @@ def _show_table(suite: str, table: "Table") -> None:
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder in which suites were run.")],
+    run: Annotated[Path, typer.Argument(help="Run folder with talks, or in which suites were run.")],
     *,
     as_json: JsonFlag = False,
 ) -> None:
-    """Write what suites found in a run as one offline page with plots, and as JSON."""
+    """Check a run for the method's known failures, and write what suites found in it: an offline page, and JSON."""
     from culturepark.benchmarks.bench import stored
-    from culturepark.benchmarks.report import write_report
+    from culturepark.benchmarks.report import named_talks, write_report
 
     with reading(run) as store:
         found = stored(store, place=str(run))
-    page, data = write_report(found, run)
+        talks = named_talks(store, found)
+    page, data = write_report(found, run, talks)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
+        _show_checks(found)
         say(f"{len(found.results)} results of {len({one.suite for one in found.results})} suites -> {page}, {data}")
+
+
+def _show_checks(found: "Bench") -> None:
+    print_table(
+        ("check", "status", "n", "found", "talks"),
+        [(one.title, one.status, f"{one.n} {one.unit}", one.says, " ".join(one.talks) or None) for one in found.checks],
+    )
+    for one in found.checks:
+        if one.remedy:
+            say(f"{one.status}: {one.title}: {one.remedy}")

@@ -115,12 +115,18 @@ def _radar(table: Table) -> Figure | None:
 
 
 def _drift(table: Table) -> Figure | None:
-    """Mean distance by turn, a bold line a meter, over the thin lines of single speakers."""
+    """Mean distance by own utterance, a bold line a meter, over the thin lines of single speakers."""
     spot = {name: place for place, name in enumerate(table.columns)}
+    said: dict[tuple[str, str], list[tuple[int, float | None]]] = {}
+    for row in table.rows:
+        speaker = str(row[spot["meter"]]), f"{row[spot['talk']]} {row[spot['seat']]}"
+        said.setdefault(speaker, []).append((int(row[spot["turn"]] or 0), _number(row[spot["distance"]])))
+    # By the number of the own utterance: speakers take turns, and a mean by turn would jump from one to the other.
     points = [
-        (str(row[spot["meter"]]), f"{row[spot['talk']]} {row[spot['seat']]}", int(turn), distance)
-        for row in table.rows
-        if (distance := _number(row[spot["distance"]])) is not None and (turn := _number(row[spot["turn"]])) is not None
+        (meter, who, number, distance)
+        for (meter, who), own in said.items()
+        for number, (_, distance) in enumerate(sorted(own, key=_turn), start=int(_turn(min(own, key=_turn)) >= 0))
+        if distance is not None
     ]
     if not points:
         return None
@@ -134,7 +140,7 @@ def _drift(table: Table) -> Figure | None:
                 {
                     "type": "scatter", "mode": "lines", "x": [turn for turn, _ in line], "y": [far for _, far in line],
                     "line": {"color": color, "width": 1}, "opacity": 0.25, "showlegend": False, "legendgroup": meter,
-                    "hovertemplate": f"{_name([who])}, turn %{{x}}: %{{y:.2f}}<extra></extra>",
+                    "hovertemplate": f"{_name([who])}, utterance %{{x}}: %{{y:.2f}}<extra></extra>",
                 }
             )  # fmt: skip
         by_turn = {turn: [value for _, at, value in own if at == turn] for turn in sorted({at for _, at, _ in own})}
@@ -144,14 +150,22 @@ def _drift(table: Table) -> Figure | None:
                 "x": list(by_turn), "y": [sum(values) / len(values) for values in by_turn.values()],
                 "line": {"color": color, "width": 3},
                 "customdata": [len(values) for values in by_turn.values()],
-                "hovertemplate": "turn %{x}: %{y:.2f}, n = %{customdata}<extra></extra>",
+                "hovertemplate": "utterance %{x}: %{y:.2f}, n = %{customdata}<extra></extra>",
             }
         )  # fmt: skip
     axes = {
-        "xaxis": {"title": {"text": "turn (-1 is before the talk)"}, "dtick": 1, "zeroline": False},
+        "xaxis": {
+            "title": {"text": "own utterance of a speaker (0: before the talk)"},
+            "dtick": 1,
+            "zeroline": False,
+        },
         "yaxis": {"title": {"text": "distance, fraction of the scale"}, "range": [-0.03, 1.03], "automargin": True},
     }
     return {"data": data, "layout": {**_layout(380, **axes), "legend": {"orientation": "h", "y": 1.12}}}
+
+
+def _turn(reading: tuple[int, float | None]) -> int:
+    return reading[0]
 
 
 def _layout(height: int, **axes: Any) -> Figure:

@@ -17,7 +17,7 @@ from culturepark.runtime.request import Message, Reply, Request
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-BATCH_TOKENS: Final = 768
+BATCH_TOKENS: Final = 512
 """Tokens of a batch. Attention grows with its square, repeated beginnings with its reciprocal."""
 GATHER_SECONDS: Final = 0.02
 """How long questions are gathered before the first batch of a burst."""
@@ -184,7 +184,7 @@ def _batches(questions: Sequence[Options], most: int) -> Iterator[list[int]]:
     before: Tokens = ()
     for place in sorted(range(len(questions)), key=lambda one: questions[one].prompt):
         question = questions[place]
-        answers = sum(map(len, question.options))
+        answers = sum(len(option) - 1 for option in question.options)  # nothing is read after an option's last token
         new = len(question.prompt) - _common(before, question.prompt) + answers
         if batch and size + new > most:
             yield batch

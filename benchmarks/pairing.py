@@ -12,6 +12,8 @@ from culturepark.runtime.models.adapters import read_adapter
 from culturepark.runtime.models.spec import parse_model
 
 SEED: Final = 0
+GAIN: Final = "gain over"
+"""How the title of the table of gains begins."""
 
 
 class Pair(NamedTuple):
@@ -59,7 +61,7 @@ def _gains(others: Sequence[SuiteResult], baseline: SuiteResult) -> Table:
         for (one, mine), p in zip(found, p_values, strict=True)
     ]
     return Table(
-        title=f"gain over {baseline.model}, item by item",
+        title=f"{GAIN} {baseline.model}, item by item",
         columns=("model", "value", "low", "high", "items", "clusters", "p", "p (Holm)", "detectable"),
         rows=tuple(rows),
         plot="forest",
@@ -76,7 +78,7 @@ def _matrix(others: Sequence[SuiteResult], baseline: SuiteResult) -> Table:
             (one.model, *(_mean(pair for pair in mine if pair.item.culture == culture) for culture in cultures))
         )
     return Table(
-        title=f"gain over {baseline.model} by model and culture of the data",
+        title=f"{GAIN} {baseline.model} by model and culture of the data",
         columns=("model", *cultures),
         rows=tuple(rows),
         plot="heat",

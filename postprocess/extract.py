@@ -28,7 +28,9 @@ SHOWN = 1000
 LONGEST = 600
 """Characters up to which neighbouring sentences are joined to one opinion."""
 
-Unread = Literal["blank", "no_opinion", "extract_blank", "extract_truncated", "extract_refused", "extract_failed"]
+Unread = Literal[
+    "blank", "no_opinion", "no_reply", "extract_blank", "extract_truncated", "extract_refused", "extract_failed"
+]
 """Why an utterance gave no opinions: nothing was said, none was found, or what was wrong with the model's reply."""
 
 

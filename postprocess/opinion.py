@@ -27,6 +27,7 @@ DropReason = Literal[
     "uncorroborated",
     "share_refuted",
     "judge_failed",
+    "no_reply",
     "merged",
 ]
 MergeReason = Literal["text", "cosine", "entailment", "cluster"]

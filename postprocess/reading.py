@@ -9,6 +9,7 @@ from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.screen import screen
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.errors import ModelError
 from culturepark.runtime.models.langchain_client import LedgerChatModel
 from culturepark.runtime.progress import Reporter
 from culturepark.simulation.transcript import Transcript
@@ -34,11 +35,7 @@ async def read_talks(
     concurrency: int,
     progress: Reporter,
 ) -> ReadTalks:
-    """Find the opinions of complete talks, and screen them.
-
-    Raises:
-        ModelError: When the endpoint gives no reply.
-    """
+    """Find the opinions of complete talks, and screen them."""
     ids = {talk.id for talk in transcripts}
     utterances = [
         (talk, turn)
@@ -51,7 +48,10 @@ async def read_talks(
 
     async def read_one(item: tuple[Transcript, Turn]) -> None:
         talk, turn = item
-        read[talk.id, turn.index] = await extract(reader, talk, turn)
+        try:
+            read[talk.id, turn.index] = await extract(reader, talk, turn)
+        except ModelError:
+            read[talk.id, turn.index] = Extracted((), "no_reply")  # the ledger has counted the reason
         progress.advance()
 
     await run_bounded(utterances, read_one, concurrency=concurrency)

@@ -23,6 +23,7 @@ from culturepark.postprocess.verify import judge_again, judge_opinion
 from culturepark.postprocess.voice import voice_opinion, with_voice
 from culturepark.runtime.console import note
 from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.errors import ModelError
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.embedders import DEFAULT_EMBEDDER, MULTILINGUAL, Embedder
 from culturepark.runtime.models.langchain_client import LedgerChatModel
@@ -86,14 +87,20 @@ class _Passes(NamedTuple):
     async def over(
         self, opinions: Sequence[Opinion], what: str, work: Work, *, on: Callable[[Opinion], bool]
     ) -> list[Opinion]:
-        """Replace the opinions that a step is for by what it makes of them, keeping the order."""
+        """Replace the opinions that a step is for by what it makes of them, keeping the order.
+
+        One whose model gives no reply is dropped with that reason; the same refinement, done again, asks again.
+        """
         places = [place for place, opinion in enumerate(opinions) if on(opinion)]
         result = list(opinions)
         if places:
             self.progress.start(what, total=len(places))
 
         async def one(place: int) -> None:
-            result[place] = await work(opinions[place])
+            try:
+                result[place] = await work(opinions[place])
+            except ModelError:
+                result[place] = opinions[place].model_copy(update={"dropped": "no_reply"})  # the ledger has the reason
             self.progress.advance()
 
         await run_bounded(places, one, concurrency=self.concurrency)
@@ -117,7 +124,8 @@ async def refine(
 
     Raises:
         BudgetSpentError: When the budget ended the run; committed replies stay.
-        ModelError: When a model gives no reply.
+        ModelError: When a model gives no reply about what all opinions hang on: the judge's calibration, or which
+            of them are the same.
     """
     note_foreign(transcripts, embedder)
     passes = _Passes(concurrency, progress)
@@ -226,7 +234,10 @@ async def _judged_again(
     questions = {talk.id: talk.seed for talk in transcripts}
 
     async def judge(opinion: Opinion) -> Opinion:
-        return await judge_again(second, opinion, questions[opinion.talk])
+        try:
+            return await judge_again(second, opinion, questions[opinion.talk])
+        except ModelError:
+            return opinion  # the first judge decides, so nothing hangs on it
 
     return await passes.over(opinions, "second verdicts", judge, on=lambda opinion: opinion.verdict is not None)
 

@@ -1,6 +1,7 @@
 """What a run may cost: requests are exact, tokens and money are never exceeded."""
 
 import asyncio
+import json
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -51,9 +52,11 @@ class Budget:
     def __init__(self, settings: BudgetSettings, *, spent: Amount | None = None) -> None:
         self._limits = (settings.requests, settings.tokens, settings.money)
         self._spent = spent or Amount(0, 0, 0.0)
+        self._held = self._spent
+        """Spent and reserved."""
         self._reserved: dict[int, Amount] = {}
         self._next = 0
-        self._settled = asyncio.Condition()
+        self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def limited_by_money(self) -> bool:
@@ -71,26 +74,35 @@ class Budget:
         Raises:
             BudgetSpentError: When it cannot fit even after everything in flight has settled.
         """
-        async with self._settled:
-            while (short := self._short_of(worst)) is not None:
-                if not self._reserved:
-                    raise BudgetSpentError(
-                        f"the budget of {short} is spent; what is done is saved; raise it and run the same command"
-                    )
-                await self._settled.wait()
-            self._next += 1
-            self._reserved[self._next] = worst
-            return self._next
+        while (short := self._short_of(worst)) is not None:
+            if not self._reserved:
+                raise BudgetSpentError(
+                    f"the budget of {short} is spent; what is done is saved; raise it and run the same command"
+                )
+            settled = asyncio.get_running_loop().create_future()
+            self._waiting.append(settled)
+            await settled
+        self._next += 1
+        self._reserved[self._next] = worst
+        self._held = _sum(self._held, worst)
+        return self._next
 
-    async def settle(self, ticket: int, took: Amount) -> None:
+    def settle(self, ticket: int, took: Amount) -> None:
         """Replace a reservation by what the request took."""
-        async with self._settled:
-            del self._reserved[ticket]
-            self._spent = _sum(self._spent, took)
-            self._settled.notify_all()
+        del self._reserved[ticket]
+        self._spent = _sum(self._spent, took)
+        self._held = _sum(self._spent, *self._reserved.values()) if self._limited else self._spent
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)
+
+    @property
+    def _limited(self) -> bool:
+        return any(limit is not None for limit in self._limits)
 
     def _short_of(self, worst: Amount) -> str | None:
-        held = _sum(self._spent, *self._reserved.values(), worst)
+        held = _sum(self._held, worst)
         for name, limit, need in zip(("requests", "tokens", "money"), self._limits, held, strict=True):
             if limit is not None and need > limit:
                 return f"${limit:g}" if name == "money" else f"{limit} {name}"
@@ -98,8 +110,12 @@ class Budget:
 
 
 def worst_case(request: Request, price: Price) -> Amount:
-    """Bound a request from above: a token is at least one byte, and a chat template adds a few a message."""
+    """Bound a request from above: a token is at least one byte, a chat template adds a few a message, and an endpoint
+    may put the schema into the prompt.
+    """
     tokens_in = sum(len(message.content.encode()) + 16 for message in request.messages)
+    if request.json_schema is not None:
+        tokens_in += len(json.dumps(request.json_schema))
     tokens_out = request.sampling.max_tokens
     return Amount(1, tokens_in + tokens_out, price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out))
 

@@ -47,6 +47,10 @@ def note(text: str) -> None:
     sys.stderr.write(plain(text, keep_newlines=True) + "\n")
 
 
+def silent(_: str) -> None:
+    """Say nothing: `note` for Python callers."""
+
+
 def plain(value: object, *, keep_newlines: bool = False) -> str:
     """Turn a cell into text in which no control character can act on the terminal."""
     if value is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from culturepark.runtime.request import Request
@@ -30,6 +30,29 @@ class NotCommittedError(ModelError):
 
 class EndpointDownError(CultureParkError):
     """The endpoint cannot be used at all (refused, wrong key, not an OpenAI-compatible server)."""
+
+
+class RetryableError(Exception):
+    """A try that brought no reply, of a request that may yet be answered. Never leaves the ledger."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        kind: Literal["fault", "busy", "again"] = "fault",
+        after: float | None = None,
+        reached: bool = True,
+        billed: bool = False,
+    ) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        """`fault` of the endpoint or the way to it, `busy` with too many requests, or `again`: asked otherwise now."""
+        self.after = after
+        """Seconds the server asked us to wait, or None."""
+        self.reached = reached
+        """False when no connection was made at all."""
+        self.billed = billed
+        """Whether the endpoint may have written, and charge for, a reply that did not arrive whole."""
 
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:

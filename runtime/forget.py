@@ -6,7 +6,9 @@ from typing import Final, NamedTuple, cast
 
 import sqlalchemy as sa
 
-from culturepark.runtime.store import CommittedReply, PromptMessage, RemovedSpending, Store
+from culturepark.runtime.budget import Amount
+from culturepark.runtime.spending import write_off
+from culturepark.runtime.store import CommittedReply, PromptMessage, Store
 
 AT_ONCE: Final = 500
 """Values in one SQL list; databases bound them."""
@@ -75,17 +77,8 @@ def forget(connection: sa.Connection, run_id: str, *, keys: Collection[str], mes
         connection.execute(sa.delete(_REPLIES).where(*chosen))
     for part in _parts(sorted(messages)):
         connection.execute(sa.delete(_MESSAGES).where(_MESSAGES.c.run_id == run_id, _MESSAGES.c.hash.in_(part)))
-    if not requests:
-        return
-    before = connection.execute(sa.select(_REMOVED).where(_REMOVED.c.run_id == run_id)).mappings().first()
-    connection.execute(sa.delete(_REMOVED).where(_REMOVED.c.run_id == run_id))
-    row = {
-        "run_id": run_id,
-        "requests": requests + (before["requests"] if before else 0),
-        "tokens": tokens + (before["tokens"] if before else 0),
-        "money": money + (before["money"] if before else 0.0),
-    }
-    connection.execute(sa.insert(_REMOVED), row)
+    if requests:
+        write_off(connection, run_id, Amount(requests, tokens, money))
 
 
 def scrub(store: Store) -> None:
@@ -109,4 +102,3 @@ def _parts(values: Sequence[str]) -> Iterator[list[str]]:
 
 _REPLIES = cast(sa.Table, CommittedReply.__table__)
 _MESSAGES = cast(sa.Table, PromptMessage.__table__)
-_REMOVED = cast(sa.Table, RemovedSpending.__table__)

@@ -1,15 +1,15 @@
 """The one door to models. A committed reply is never asked for, or paid for, twice."""
 
 import asyncio
+import random
 import time
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import cast
 
 import sqlalchemy as sa
-from pydantic import Field
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_random_exponential
 
 from culturepark.runtime.budget import (
     Amount,
@@ -20,25 +20,27 @@ from culturepark.runtime.budget import (
     require_price,
     worst_case,
 )
-from culturepark.runtime.errors import EndpointDownError, ModelError, NotCommittedError
+from culturepark.runtime.circuit import Circuit
+from culturepark.runtime.console import silent
+from culturepark.runtime.errors import (
+    CultureParkError,
+    EndpointDownError,
+    ModelError,
+    NotCommittedError,
+    RetryableError,
+)
 from culturepark.runtime.hashing import sha256
-from culturepark.runtime.models.endpoint import RetryableError
-from culturepark.runtime.record import Record
+from culturepark.runtime.pacing import LimitSettings, Pace, Pressure, backoff
 from culturepark.runtime.request import Completed, Message, Model, Reply, Request
-from culturepark.runtime.store import CommittedReply, PromptMessage, RemovedSpending, Store
+from culturepark.runtime.spending import write_off, written_off
+from culturepark.runtime.store import CommittedReply, PromptMessage, Store
 
 REMEMBERED_MESSAGES = 50_000
-LONGEST_WAIT = 60.0
-
-
-class LimitSettings(Record):
-    """How hard an endpoint may be pressed."""
-
-    attempts: int = Field(default=5, ge=1)
-    """Tries of one request before its talk fails."""
-    requests_per_minute: float | None = Field(default=None, gt=0)
-    tokens_per_minute: float | None = Field(default=None, gt=0)
-    """In and out together; counted by the worst case before sending."""
+LONG_WAIT = 10.0
+"""Seconds from which a wait is told of."""
+LONGEST_WAIT = 900.0
+"""Seconds a server may ask us to wait; who has to wait longer is told to come back."""
+NOTHING, TRIED = Amount(0, 0, 0.0), Amount(1, 0, 0.0)
 
 
 @dataclass
@@ -53,6 +55,8 @@ class Tally:
     tokens_prefix: int = 0
     """Part of `tokens_in` that the endpoint read from its prefix cache."""
     cost: float | None = 0.0
+    unanswered: Counter[str] = field(default_factory=Counter)
+    """Requests that got no reply after every try, by reason."""
     started: float = field(default_factory=time.monotonic)
 
     def add(self, reply: Reply, cost: float | None) -> None:
@@ -61,23 +65,6 @@ class Tally:
         self.tokens_out += reply.tokens_out
         self.tokens_prefix += reply.tokens_cached
         self.cost = None if cost is None or self.cost is None else self.cost + cost
-
-
-class Pace:
-    """Spaces requests so that no more than a given amount passes in a minute, evenly."""
-
-    def __init__(self, per_minute: float | None) -> None:
-        self._seconds_each = 60 / per_minute if per_minute else 0.0
-        self._free_at = 0.0
-
-    async def wait(self, amount: float = 1) -> None:
-        """Wait for this amount's place in line."""
-        if not self._seconds_each:
-            return
-        now = time.monotonic()
-        start = max(now, self._free_at)
-        self._free_at = start + amount * self._seconds_each
-        await asyncio.sleep(start - now)
 
 
 class Ledger:
@@ -92,8 +79,11 @@ class Ledger:
         budget: Budget | None = None,
         limits: LimitSettings | None = None,
         tally: Tally | None = None,
+        tell: Callable[[str], None] = silent,
     ) -> None:
         """Without an endpoint only committed replies of the model `identity` are handed out.
+
+        `tell` gets a line when the endpoint goes down, comes back, or asks for a long wait.
 
         Raises:
             CultureParkError: When money is limited and the model has no known price.
@@ -108,9 +98,12 @@ class Ledger:
         self._price: Price = require_price(self.identity, self._budget)
         self._request_pace = Pace(self._limits.requests_per_minute)
         self._token_pace = Pace(self._limits.tokens_per_minute)
+        self._pressure = Pressure()
+        self._circuit = Circuit(patience=self._limits.patience, tell=tell)
+        self._tell = tell
+        self._draw = random.Random()
         self._in_flight: dict[str, asyncio.Future[Completed]] = {}
         self._stored_messages: dict[str, None] = {}
-        self._reached = False
 
     async def complete(self, request: Request) -> Completed:
         """Return the committed reply to a request, asking the endpoint only if there is none.
@@ -150,43 +143,80 @@ class Ledger:
         if self._endpoint is None:
             raise NotCommittedError(request, key=key)
         started = time.monotonic()
-        reply = await self._ask(self._endpoint, request)
+        try:
+            reply = await self._ask(self._endpoint, request, key)
+        except ModelError as error:
+            self.tally.unanswered[str(error)] += 1
+            raise
         await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started)
         return Completed(reply, key, cached=False)
 
-    async def _ask(self, endpoint: Model, request: Request) -> Reply:
+    async def _ask(self, endpoint: Model, request: Request, key: str) -> Reply:
         """Try until a reply comes; each try is a request of the budget."""
-        tries = AsyncRetrying(
-            retry=retry_if_exception_type(RetryableError),
-            stop=stop_after_attempt(self._limits.attempts),
-            wait=_wait,
-            reraise=True,
-        )
         worst = worst_case(request, self._price)
-        try:
-            async for attempt in tries:
-                with attempt:
-                    reply = await self._try(endpoint, request, worst)
-        except RetryableError as error:
-            if not error.reached and not self._reached:
-                raise EndpointDownError(f"{error}; is the server running, and is --base-url right?") from None
-            raise ModelError(f"{error} (after {self._limits.attempts} tries)") from None
-        self._reached = True
-        return reply
+        failures = 0
+        while True:
+            try:
+                async with self._circuit.attempt(key):
+                    return await self._try(endpoint, request, worst)
+            except RetryableError as error:
+                if error.after is not None and error.after > LONGEST_WAIT:
+                    raise EndpointDownError(
+                        f"{error} and wants to be asked again in {error.after:.0f} s; what is done is saved: run the same "
+                        "command then"
+                    ) from None
+                if error.kind == "busy":
+                    continue  # the pressure knows when
+                if self._circuit.opened:
+                    await asyncio.sleep(error.after or 0)
+                    continue  # the circuit knows when; what the whole endpoint suffers is not this request's failure
+                failures += 1
+                if failures == self._limits.attempts:
+                    raise self._given_up(error) from None
+                await asyncio.sleep(backoff(failures, self._draw.random()) if error.after is None else error.after)
+
+    def _given_up(self, error: RetryableError) -> Exception:
+        if not self._circuit.reached:
+            return EndpointDownError(f"{error}; is the server running, and is --base-url right?")
+        return ModelError(f"{error} (after {self._limits.attempts} tries)")
 
     async def _try(self, endpoint: Model, request: Request, worst: Amount) -> Reply:
-        ticket = await self._budget.reserve(worst)
-        took = Amount(1, 0, 0.0)  # a try that brought no reply was still a request
+        """Send once, when there is room in the pressure, the budget and the pace."""
+        entered = await self._pressure.enter()
         try:
-            await self._request_pace.wait()
-            await self._token_pace.wait(worst.tokens)
-            self.tally.sent += 1
-            reply = await endpoint.ask(request)
-            took = actual(reply, self._price)
+            ticket = await self._budget.reserve(worst)
+            took, lost = NOTHING, False
+            try:
+                await self._request_pace.wait()
+                await self._token_pace.wait(worst.tokens)
+                self.tally.sent += 1
+                # What is broken off on the way may have been written, and is charged then.
+                took, lost = worst, True
+                reply = await endpoint.ask(request)
+                took, lost = actual(reply, self._price), False
+            except RetryableError as error:
+                took = worst if error.billed else TRIED
+                if error.kind == "busy":
+                    self._slow_down(error, entered)
+                raise
+            except CultureParkError:
+                took = TRIED
+                raise
+            finally:
+                self._budget.settle(ticket, took)
+                self._token_pace.give_back(worst.tokens - took.tokens)
+                if lost:
+                    await self._store.write(lambda connection: write_off(connection, self._store.run_id, took))
         finally:
-            await self._budget.settle(ticket, took)
+            self._pressure.leave()
+        self._pressure.replied()
         self.tally.add(reply, took.money)
         return reply
+
+    def _slow_down(self, busy: RetryableError, entered: float) -> None:
+        wait = self._pressure.refused(entered=entered, after=busy.after, draw=self._draw.random())
+        if wait >= LONG_WAIT:
+            self._tell(f"{busy}; nothing is sent for {wait:.0f} s")
 
     def _committed(self, key: str) -> Reply | None:
         with self._store.engine.connect() as connection:
@@ -237,14 +267,13 @@ class Ledger:
 
 
 def spent_before(store: Store) -> Amount:
-    """What the run's committed replies took, removed ones too, so that a budget holds over several sittings."""
+    """What the run's requests took, those without a reply in it too, so that a budget holds over several sittings."""
     table = _REPLIES
     tokens = sa.func.sum(table.c.tokens_in + table.c.tokens_out)
     query = sa.select(sa.func.count(), tokens, sa.func.sum(table.c.cost)).where(table.c.run_id == store.run_id)
     with store.engine.connect() as connection:
         requests, tokens_spent, money = connection.execute(query).one()
-        removed = connection.execute(sa.select(_REMOVED).where(_REMOVED.c.run_id == store.run_id)).mappings().first()
-    before = Amount(removed["requests"], removed["tokens"], removed["money"]) if removed else Amount(0, 0, 0.0)
+        before = written_off(connection, store.run_id)
     return Amount(requests + before.requests, (tokens_spent or 0) + before.tokens, (money or 0.0) + before.money)
 
 
@@ -266,20 +295,8 @@ def _link(parent: str | None, role: str, content: str) -> str:
     return sha256([parent, role, content])
 
 
-_BACKOFF = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds before the next try: what the server asked for, else a growing random time."""
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, RetryableError) and error.after is not None:
-        return error.after
-    return _BACKOFF(state)
-
-
 _MESSAGES = cast(sa.Table, PromptMessage.__table__)
 _REPLIES = cast(sa.Table, CommittedReply.__table__)
 _COMMITTED = sa.select(_REPLIES.c.reply).where(
     _REPLIES.c.run_id == sa.bindparam("run"), _REPLIES.c.key == sa.bindparam("key")
 )
-_REMOVED = cast(sa.Table, RemovedSpending.__table__)

@@ -44,15 +44,19 @@ class Request(Record):
     """Closed labels: the reply is one of these words. Log-probabilities come with it where there are any."""
 
 
+MOST_TOKENS = 2**31
+"""Of one reply, in or out: an endpoint that claims more is broken, and its sums would not fit a database."""
+
+
 class Reply(Record):
     """What the endpoint answered. Immutable once committed."""
 
     text: str
     finish_reason: str
     """As the endpoint said it: `stop`, `length`, `content_filter`, …; `refusal` where it gave one instead."""
-    tokens_in: int = Field(ge=0)
-    tokens_out: int = Field(ge=0)
-    tokens_cached: int = Field(default=0, ge=0)
+    tokens_in: int = Field(ge=0, le=MOST_TOKENS)
+    tokens_out: int = Field(ge=0, le=MOST_TOKENS)
+    tokens_cached: int = Field(default=0, ge=0, le=MOST_TOKENS)
     """Part of `tokens_in` that the endpoint read from its prefix cache."""
     model: str
     """Name of the model as the endpoint reported it."""

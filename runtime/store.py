@@ -76,8 +76,8 @@ class CommittedReply(Base):
     """Time from sending to the whole reply; outside every id."""
 
 
-class RemovedSpending(Base):
-    """What replies had cost that were removed: it stays spent."""
+class OtherSpending(Base):
+    """What was spent and no reply here stands for: replies that were removed, and tries that brought none."""
 
     __tablename__ = "removed_spending"
 

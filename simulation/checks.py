@@ -6,6 +6,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from culturepark.personas.language import primary
 from culturepark.protocols.turn import Flag
 from culturepark.runtime.record import parse_yaml
@@ -23,7 +26,9 @@ NEAR_COPY = 0.3
 """Share of an utterance's runs of letters found in an earlier one, from which it counts as a copy."""
 SHINGLE = (20, 8)
 """Length of a run in alphabetic scripts, and in those where a letter is a word or a syllable (Chinese, Korean)."""
-FIRST_SYLLABIC = "\u2e80"
+FIRST_SYLLABIC = 0x2E80
+HASH = 0x9E3779B97F4A7C15
+"""Odd, so that no letter's weight vanishes modulo 2 to the 64."""
 OPENING_QUOTES = '"“«„「『'
 ANY_QUOTES = '"“”«»„‟「」『』'
 CLOSING_QUOTES = '"”»“」』'
@@ -72,9 +77,11 @@ def flags(
     if _breaks_role(text, language) or re.search(rf"\b{re.escape(name)}\b", text):
         # A character who speaks of herself by name has become the narrator.
         found.append("role_break")
-    if any(who != speaker and copies(text, other) for who, other in said):
+    same = copies(text, [other for _, other in said])
+    copied = {who == speaker for (who, _), copy in zip(said, same, strict=True) if copy}
+    if False in copied:
         found.append("parrot")
-    if any(who == speaker and copies(text, other) for who, other in said):
+    if True in copied:
         found.append("repetition")
     if not is_in(text, language):
         found.append("wrong_language")
@@ -83,19 +90,35 @@ def flags(
     return tuple(found)
 
 
-def copies(text: str, earlier: str) -> bool:
-    """Whether most of `text` was already said, word for word, in `earlier`."""
-    own, known = _shingles(text), _shingles(earlier)
-    return bool(own) and len(own & known) / len(own) >= NEAR_COPY
+def copies(text: str, said: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether much of `text` was already said, word for word, in each earlier utterance, shape `(len(said),)`."""
+    own, known = _runs(text), [_runs(earlier) for earlier in said]
+    if not len(own) or not known:
+        return np.zeros(len(known), dtype=np.bool_)
+    every = np.concatenate(known)
+    found = own[np.minimum(np.searchsorted(own, every), len(own) - 1)] == every
+    ends = np.cumsum([len(runs) for runs in known])
+    before = np.concatenate([[0], np.cumsum(found)])
+    shared = before[ends] - before[ends - [len(runs) for runs in known]]
+    return np.asarray(shared / len(own) >= NEAR_COPY)
 
 
 @lru_cache(maxsize=20_000)  # each utterance is compared with every later one of its talk
-def _shingles(text: str) -> frozenset[str]:
-    """Every run of letters as long as about five words, spaces left out: small models lose some when they copy."""
+def _runs(text: str) -> NDArray[np.uint64]:
+    """Hash every run of letters as long as about five words, sorted, each once; all of a text that is shorter.
+
+    Spaces are left out: small models lose some when they copy. Hashes, because the runs themselves would be most of
+    what a talk in flight takes in memory.
+    """
     letters = "".join(char for char in text.casefold() if char.isalnum())
-    syllabic = sum(char >= FIRST_SYLLABIC for char in letters) > len(letters) / 2
-    size = min(SHINGLE[syllabic], len(letters))
-    return frozenset(letters[start : start + size] for start in range(len(letters) - size + 1)) if size else frozenset()
+    codes = np.frombuffer(letters.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
+    syllabic = np.count_nonzero(codes >= FIRST_SYLLABIC) > len(codes) / 2
+    size = min(SHINGLE[int(syllabic)], len(codes))
+    if not size:
+        return codes
+    weights = np.cumprod(np.full(size, HASH, dtype=np.uint64))
+    # Runs of different lengths are never the same run.
+    return np.unique(np.lib.stride_tricks.sliding_window_view(codes, size) @ weights + np.uint64(size))
 
 
 def _breaks_role(text: str, language: str) -> bool:

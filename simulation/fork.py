@@ -13,7 +13,7 @@ from culturepark.protocols.turn import Turn
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import content_id, sha256
 from culturepark.runtime.request import Sampling
-from culturepark.simulation.plan import protocol_used, shared_inputs, spoken_inputs
+from culturepark.simulation.plan import protocol_used, shared_inputs, spoken_inputs, without_folder
 from culturepark.simulation.transcript import Edits, Parent, Transcript
 
 EDITED = "edited"
@@ -66,7 +66,7 @@ def plan_fork(
         "question": sha256(parent.seed),
         "seats": sha256(list(seats)),
         "replicate": str(parent.replicate),
-        "parent": sha256([parent.id, at, edits]),
+        "parent": sha256([parent.id, at, _portable(edits)]),
     }
     return Transcript(
         id=content_id("t", inputs),
@@ -81,6 +81,13 @@ def plan_fork(
         turns=tuple(turns),
         inputs=inputs,
     )
+
+
+def _portable(edits: Edits) -> Edits:
+    used = edits.protocol
+    if used is None:
+        return edits
+    return edits.model_copy(update={"protocol": used.model_copy(update={"name": without_folder(used.name)})})
 
 
 def swapped_seats(parent: Transcript, swaps: Mapping[str, str], roster: Roster, survey: Survey) -> dict[str, Seat]:

@@ -171,9 +171,9 @@ async def _fork(
         parent, at=at, protocol=protocol, model=spec.identity, sampling=sampling, swaps=seats, say=say_instead
     )
     tally = Tally()
-    async with open_model(spec, base_url=address) as opened:
+    async with open_model(spec, base_url=address, timeout=study.limits.timeout) as opened:
         budget = Budget(study.budget, spent=spent_before(store))
-        ledger = Ledger(store, opened.endpoint, budget=budget, limits=study.limits, tally=tally)
+        ledger = Ledger(store, opened.endpoint, budget=budget, limits=study.limits, tally=tally, tell=note)
         if not statuses(store, [fork.id]):
             add_talks(store, [fork], position=position_of(store, parent.id))
         with show_progress(tally) as progress:

@@ -5,7 +5,6 @@ Built on `BaseGroupChat` and its manager of autogen-agentchat 0.7.5 (private mod
 
 import asyncio
 import logging
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from autogen_agentchat.messages import BaseAgentEvent, BaseChatMessage, MessageFactory, StopMessage, TextMessage
 from autogen_agentchat.teams import BaseGroupChat
 from autogen_agentchat.teams._group_chat._base_group_chat_manager import BaseGroupChatManager
-from autogen_agentchat.teams._group_chat._events import GroupChatStart, GroupChatTermination
+from autogen_agentchat.teams._group_chat._events import GroupChatMessage, GroupChatStart, GroupChatTermination
 from autogen_core import DefaultTopicId
 
 from culturepark.personas.question import Question
@@ -25,9 +24,8 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
 from culturepark.simulation.speaker import FAILED, MODERATOR, PersonaAgent
 from culturepark.simulation.stopping import StoppedError, Stopper
+from culturepark.simulation.talk_runtime import TalkRuntime
 
-# A span for every message of every talk costs a tenth of a talk's processor time, and nobody reads them.
-os.environ.setdefault("AUTOGEN_DISABLE_RUNTIME_TRACING", "true")
 # What goes wrong reaches the user as one line of ours (see `Talk.failure`), not as AutoGen's log.
 logging.getLogger("autogen_core").setLevel(logging.CRITICAL)
 logging.getLogger("autogen_core.events").setLevel(logging.CRITICAL)
@@ -180,6 +178,9 @@ class _ProtocolGroupChat(BaseGroupChat):
         super().__init__(
             "talk", "people of different cultures under a TurnProtocol", list(agents), "talk_manager", _Manager
         )
+        # Embedded, so that the team starts it and waits until it is idle. Copies of what was said for the team's output
+        # stream go nowhere: the manager writes the transcript.
+        self._runtime = TalkRuntime(unheard=GroupChatMessage)
 
     def _create_group_chat_manager_factory(
         self,

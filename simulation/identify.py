@@ -26,7 +26,8 @@ def is_in(text: str, language: str) -> bool:
     if own not in SCRIPTS or not letters:
         return True
     script = SCRIPTS[own]
-    if sum(_script(char).startswith(script) for char in letters) / len(letters) < OWN_SCRIPT_FROM:
+    plain = script == "LATIN" and text.isascii()
+    if not plain and sum(_script(char).startswith(script) for char in letters) / len(letters) < OWN_SCRIPT_FROM:
         return False
     if own not in LATIN:
         return True

@@ -8,7 +8,8 @@ from pathlib import Path
 from culturepark.runtime.budget import Budget, BudgetSettings
 from culturepark.runtime.committed import Committed, committed
 from culturepark.runtime.engine import run_bounded
-from culturepark.runtime.ledger import Ledger, LimitSettings, Tally, spent_before
+from culturepark.runtime.ledger import Ledger, Tally, spent_before
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.progress import Reporter
 from culturepark.runtime.record import Record
 from culturepark.runtime.request import Model

@@ -1,6 +1,7 @@
 """From settings to talks with ids: the same inputs are the same talk on every machine."""
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from pydantic import Field, JsonValue
 
@@ -59,10 +60,15 @@ def spoken_inputs(seats: Sequence[Seat]) -> dict[str, str]:
 def shared_inputs(protocol: LoadedProtocol, *, model: str, sampling: Sampling) -> dict[str, str]:
     """Hashes of what the code and the model bring to a talk, whoever sits in it."""
     return {
-        "protocol": sha256([protocol.name, protocol.args, protocol.sha256]),
+        "protocol": sha256([without_folder(protocol.name), protocol.args, protocol.sha256]),
         "model": model,
         "sampling": sha256(sampling),
     }
+
+
+def without_folder(protocol: str) -> str:
+    """A protocol's name without the folder of its file: where it lies on a machine is no part of an id."""
+    return PurePath(protocol).name
 
 
 def protocol_used(protocol: LoadedProtocol) -> ProtocolUsed:

@@ -6,8 +6,8 @@ from pydantic import ConfigDict, JsonValue
 
 from culturepark.runtime.budget import BudgetSettings
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.ledger import LimitSettings
 from culturepark.runtime.models.spec import ModelSpec, parse_model
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.record import Record, build, read_yaml
 from culturepark.simulation.plan import SimulateSettings
 from culturepark.simulation.transcript import IMPORTED

@@ -118,7 +118,7 @@ async def _ask_again(
         raise CultureParkError("no talk fits these options; `culturepark transcripts list` shows what there is")
     spec, address = model_to_ask(study, models[0], model=model, base_url=base_url)
     tally = Tally()
-    async with open_model(spec, base_url=address) as opened:
+    async with open_model(spec, base_url=address, timeout=study.limits.timeout) as opened:
         with show_progress(tally) as progress:
             return await ask_again(
                 store,

@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any, Literal, Self, cast, get_args
 
 from aiohttp import web
@@ -43,6 +44,9 @@ FaultKind = Literal[
     "null_content",
     "empty_choices",
     "content_filter",  # no text, finish_reason content_filter
+    "odd_finish",  # the text, with a finish_reason no API knows, none at all, or no word
+    "huge",  # a reply of 10 MB
+    "drip",  # the reply, a byte every tenth of a second
 ]
 
 CHARS_PER_TOKEN = 4
@@ -62,6 +66,8 @@ class Fault:
     status: int = 503
     retry_after: float | None = None
     """Seconds, sent as `Retry-After` with kind `status`."""
+    dated: bool = False
+    """`Retry-After` is sent as an HTTP date, which has whole seconds: at least `retry_after` ahead."""
 
     def strikes(self, *, number: int, drawn: float) -> bool:
         """Say whether request `number` (from 0) with the draw in [0, 1) is hit."""
@@ -71,12 +77,12 @@ class Fault:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `KIND[,first=N][,rate=R][,status=N][,retry_after=S]`."""
+        """Read `KIND[,first=N][,rate=R][,status=N][,retry_after=S][,dated=yes]`."""
         kind, *settings = text.split(",")
         if kind not in get_args(FaultKind):
             raise argparse.ArgumentTypeError(f"{kind!r} is none of {', '.join(get_args(FaultKind))}")
         given = dict(setting.split("=", 1) for setting in settings)
-        casts = {"first": int, "rate": float, "status": int, "retry_after": float}
+        casts = {"first": int, "rate": float, "status": int, "retry_after": float, "dated": lambda said: said == "yes"}
         return cls(cast("FaultKind", kind), **{name: casts[name](value) for name, value in given.items()})
 
 
@@ -93,6 +99,16 @@ class Stats:
     faults: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
     """Request bodies by sha256, and how often each came."""
+    replied: Counter[str] = field(default_factory=Counter)
+    """Request bodies by sha256, and how often each got a faultless reply."""
+    tokens: int = 0
+    """Of all replies that were written, in and out, faulty ones too."""
+    arrivals: list[float] = field(default_factory=list)
+    """When each request came, by `time.monotonic`; with `keep_bodies`."""
+    told_to_wait: dict[str, float] = field(default_factory=dict)
+    """Request bodies by sha256 that were given a `Retry-After`, and the time before which they must not come again."""
+    impatient: int = 0
+    """Requests that came sooner than they were told to."""
 
     @property
     def distinct(self) -> int:
@@ -202,18 +218,23 @@ class StubServer:
         self.stats.requests += 1
         self.stats.seen[digest] += 1
         self.stats.per_model[str(body.get("model"))] += 1
+        now = time.monotonic()
+        self.stats.impatient += now < self.stats.told_to_wait.get(digest, 0.0)
         drawn = random.Random(f"{self.seed} {digest} {self.stats.seen[digest]}").random()
         if self._keep_bodies:
             self.bodies.append(body)
+            self.stats.arrivals.append(now)
         if self.delay:
             await asyncio.sleep(self.delay)
         if problem := self._refusal(body):
             return _error(400, problem)
-        fault = next((fault for fault in self.faults if fault.strikes(number=number, drawn=drawn)), None)
+        fault = self._struck(number, drawn)
         if fault is not None:
             self.stats.faults[fault.kind] += 1
             if fault.kind == "status":
-                return _error(fault.status, "the stub was told to fail", retry_after=fault.retry_after)
+                if fault.retry_after is not None:
+                    self.stats.told_to_wait[digest] = time.monotonic() + fault.retry_after
+                return _error(fault.status, "the stub was told to fail", _retry_after(fault))
             if fault.kind == "hang":
                 await asyncio.sleep(3600)
             if fault.kind == "reset":
@@ -225,7 +246,20 @@ class StubServer:
         text = said if isinstance(said, str) else await said
         reply = self._completion(body, digest, text, fault.kind if fault else None)
         self.stats.answered += fault is None
+        self.stats.replied[digest] += fault is None
+        self.stats.tokens += reply["usage"]["total_tokens"]
+        if fault is not None and fault.kind == "drip":
+            return await _drip(request, _encoded(reply, fault))
         return web.Response(body=_encoded(reply, fault), content_type="application/json")
+
+    def _struck(self, number: int, drawn: float) -> Fault | None:
+        """The fault of a request. Faults at a rate share the draw, so each has its own part of the requests."""
+        below = 0.0
+        for fault in self.faults:
+            if fault.strikes(number=number, drawn=drawn - below if fault.rate else drawn):
+                return fault
+            below += fault.rate
+        return None
 
     def _refusal(self, body: Body) -> str | None:
         """What the hosted API refuses too."""
@@ -252,6 +286,10 @@ class StubServer:
                 content = ""
             case "null_content":
                 content = None
+            case "odd_finish":
+                finish = cast("str", [None, "done", "tool_calls", ""][int(digest[:4], 16) % 4])
+            case "huge":
+                content = "word " * 2_000_000
         prompt, cached = self._prompt_tokens(body["messages"])
         written = tokens(content or "")
         choice = {
@@ -548,10 +586,27 @@ def _encoded(reply: Mapping[str, Any], fault: Fault | None) -> bytes:
     return encoded
 
 
-def _error(status: int, message: str, *, retry_after: float | None = None) -> web.Response:
+def _error(status: int, message: str, retry_after: str | None = None) -> web.Response:
     body = {"error": {"message": message, "type": "stub_error", "param": None, "code": None}}
-    headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
     return web.json_response(body, status=status, headers=headers)
+
+
+def _retry_after(fault: Fault) -> str | None:
+    if fault.retry_after is None:
+        return None
+    return (
+        formatdate(math.ceil(time.time() + fault.retry_after), usegmt=True) if fault.dated else f"{fault.retry_after:g}"
+    )
+
+
+async def _drip(request: web.Request, body: bytes) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
+    await response.prepare(request)
+    for place in range(len(body)):
+        await response.write(body[place : place + 1])
+        await asyncio.sleep(0.1)
+    return response
 
 
 def _reset_connection(request: web.Request) -> web.Response:
@@ -577,7 +632,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         type=Fault.parse,
         action="append",
         default=[],
-        metavar="KIND[,first=N][,rate=R][,status=N][,retry_after=S]",
+        metavar="KIND[,first=N][,rate=R][,status=N][,retry_after=S][,dated=yes]",
         help=f"one of {', '.join(get_args(FaultKind))}; repeatable",
     )
     parser.add_argument("--until-eof", action="store_true", help="end with stdin, so no test leaves it behind")

@@ -101,9 +101,9 @@ def _augmented(study: Study, store: Store, material: Material, embedder: Embedde
     async def ask() -> Augmented:
         tally = Tally()
         spec = parse_model(study.model)
-        async with open_model(spec, base_url=study.base_url) as model:
+        async with open_model(spec, base_url=study.base_url, timeout=study.limits.timeout) as model:
             budget = Budget(study.budget, spent=spent_before(store))
-            ledger = Ledger(store, model.endpoint, budget=budget, limits=study.limits, tally=tally)
+            ledger = Ledger(store, model.endpoint, budget=budget, limits=study.limits, tally=tally, tell=note)
             with show_progress(tally) as progress:
                 return await vary_questions(
                     ledger, questions, embedder, each=study.train.variants, seed=study.seed,

@@ -44,7 +44,7 @@ class Tree(NamedTuple):
 
 
 def prefix_tree(rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tree:
-    """Merge the beginnings that token sequences have in common.
+    """Merge the beginnings that token sequences have in common; a row's last token is predicted, never read.
 
     Args:
         rows: Token ids and labels of each row, of equal length; a label is the token itself or `IGNORED`.
@@ -59,6 +59,8 @@ def prefix_tree(rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tree:
         for position, (token, label) in enumerate(zip(ids, labels, strict=True)):
             if label != IGNORED and parent >= 0:
                 predictions.append((parent, label, row))
+            if position == len(ids) - 1:
+                break  # nothing is predicted from a row's last token
             node = node_of.setdefault((parent, token), len(tokens))
             if node == len(tokens):
                 tokens.append(token)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from culturepark.benchmarks.asking import Answer, Closed
 from culturepark.benchmarks.dialogue.patterns import masked
-from culturepark.benchmarks.dialogue.readings import BEFORE, Meter, Reading, expected_place, sure_codes
+from culturepark.benchmarks.dialogue.readings import BEFORE, Meter, Placed, Reading, expected_place, sure_codes
 from culturepark.benchmarks.dialogue.settings import Measure
 from culturepark.benchmarks.dialogue.topics import NO_KIND, SUB_KINDS, Labelled
 from culturepark.benchmarks.task import Task, load_task
@@ -28,6 +28,7 @@ UNDERSTANDINGS: Final = {
     "ignores": "it goes on as if nothing had been said",
     "misreads": "it ascribes to the first person something that was not said",
 }
+OUTRIGHT: Final = "I am somebody who {words}."
 ONLY = "only"
 """Wording in which the suite `opinions` asks for the number of an answer and nothing else."""
 
@@ -98,6 +99,19 @@ def hearings(talk: Transcript, task: Task, cultures: Iterable[Culture]) -> list[
     ]
 
 
+def control_asks(talks: Sequence[Transcript], task: Task) -> list[Ask]:
+    """For the judge: every answer of the talks' questions, said outright; who misplaces these hears no talk."""
+    first = {talk.seed.id: talk for talk in reversed(talks)}
+    asks: list[Ask] = []
+    for name, talk in sorted(first.items()):
+        for code in sure_codes(talk.seed.scale):
+            options = [*(_printed(talk.seed, one) for one in talk.seed.scale.codes), task.prompt("silent", ENGLISH)]
+            text = {"question": talk.seed.text[ENGLISH], "said": OUTRIGHT.format(words=talk.seed.words[code])}
+            closed = _closed(f"control/{name}/{code}", "heard", options, task, **text)
+            asks.append(Ask(talk, BEFORE, str(code), "control", talk.seed, closed))
+    return asks
+
+
 def kind_asks(talk: Transcript, task: Task, cultures: Iterable[Culture]) -> list[Ask]:
     """For the judge: what kind of belief, norm or custom each utterance tells of."""
     return [
@@ -120,14 +134,16 @@ def understanding_asks(talk: Transcript, task: Task, cultures: Iterable[Culture]
 def _judged(
     talk: Transcript, turn: Turn, measure: Measure, options: Sequence[str], task: Task, *, said: str, **facts: str
 ) -> Ask:
+    closed = _closed(f"{talk.id}/{turn.index}/{measure}", measure, options, task, said=said, **facts)
+    return Ask(talk, turn.index, turn.speaker, measure, talk.seed, closed)
+
+
+def _closed(name: str, measure: Measure, options: Sequence[str], task: Task, *, said: str, **facts: str) -> Closed:
     letters = ascii_uppercase[: len(options)]
     listed = "\n".join(f"{letter}: {words}" for letter, words in zip(letters, options, strict=True))
     text = task.prompt(measure, ENGLISH).format(options=listed, said=quoted(said), **facts)
     messages = (Message(role="system", content=task.prompt("judge", ENGLISH)), Message(role="user", content=text))
-    closed = Closed(
-        id=f"{talk.id}/{turn.index}/{measure}", messages=messages, options=tuple(letters), meanings=tuple(options)
-    )
-    return Ask(talk, turn.index, turn.speaker, measure, talk.seed, closed)
+    return Closed(id=name, messages=messages, options=tuple(letters), meanings=tuple(options))
 
 
 def _printed(question: Question, code: int) -> str:
@@ -159,6 +175,14 @@ def read_stance(ask: Ask, answer: Answer) -> Reading:
         code=code,
         place=at,
     )
+
+
+def read_control(ask: Ask, answer: Answer) -> Placed:
+    """Whether the judge put a sentence that says a stance outright on its side of the scale."""
+    scale, code = ask.question.scale, int(ask.seat)
+    read = scale.codes[answer.choice] if answer.choice is not None and answer.choice < len(scale.codes) else None
+    right = read is not None and (scale.side(read) == scale.side(code) if scale.ordinal else read == code)
+    return Placed(question=ask.question.id, code=code, read=read, right=right)
 
 
 def read_label(ask: Ask, answer: Answer) -> Labelled:

@@ -5,6 +5,7 @@ from itertools import combinations
 from statistics import fmean
 
 from culturepark.benchmarks.dialogue.readings import Meter, Reading, by_seat, stance_places, step
+from culturepark.postprocess.stance_mix import place
 from culturepark.simulation.transcript import Transcript
 
 
@@ -57,11 +58,15 @@ def convergence_turn(talk: Transcript, readings: Sequence[Reading], *, meter: Me
     """
     seats = {seat.id for seat in talk.seats}
     near = _rounded(step(talk.seed.scale))
+    scale = talk.seed.scale
     latest: dict[str, float] = {}
     read = sorted((one for own in by_seat(readings, meter).values() for one in own), key=lambda one: one.turn)
     for reading in read:
-        assert reading.place is not None
-        latest[reading.seat] = reading.place
+        # The answer that was read: expected places shrink toward the middle with every doubt of the meter.
+        at = None if reading.code is None else place(scale, reading.code)
+        if at is None:
+            continue
+        latest[reading.seat] = at
         if seats <= latest.keys() and all(_apart(*pair) < near for pair in combinations(latest.values(), 2)):
             return reading.turn
     return None

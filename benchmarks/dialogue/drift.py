@@ -5,16 +5,18 @@ counts how many more of them they explain, and says "changed" when that is more 
 with a stated error, reaches in one of twenty talks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from culturepark.benchmarks.dialogue.readings import Meter, Reading, by_seat, sure_codes
+from culturepark.benchmarks.dialogue.readings import METERS, Meter, Reading, by_seat, by_talk, sure_codes
 from culturepark.personas.question import Scale
+from culturepark.personas.surveys.survey import Survey
 from culturepark.runtime.record import Record
+from culturepark.simulation.transcript import Transcript
 
 FALSE_ALARMS: Final = 0.05
 """Share of constant speakers that may be called changed."""
@@ -74,6 +76,34 @@ def find_changes(readings: Sequence[Reading], scale: Scale, meter: Meter, *, err
     """The changes of one talk's speakers on one meter, by seat; the constant are left out."""
     found = {seat: find_change(own, scale, error=error) for seat, own in by_seat(readings, meter).items()}
     return {seat: change for seat, change in found.items() if change is not None}
+
+
+def changes(
+    talks: Sequence[Transcript], readings: Sequence[Reading], survey: Survey
+) -> Iterator[tuple[Transcript, Meter, str, Change]]:
+    """Who changed their mind, by talk and meter; see `find_changes`."""
+    read = by_talk(readings)
+    for talk in talks:
+        for meter in METERS:
+            own = read.get(talk.id, [])
+            asked = next((one.question for one in own if one.meter == meter), None)
+            if asked is not None:
+                scale = survey.questions[asked].scale if asked in survey.questions else talk.seed.scale
+                for seat, change in find_changes(own, scale, meter).items():
+                    yield talk, meter, seat, change
+
+
+def readable(readings: Sequence[Reading]) -> dict[Meter, list[tuple[str, str]]]:
+    """Talk and seat of all speakers with enough readings for a change to be seen, by meter."""
+    return {
+        meter: [
+            (talk, seat)
+            for talk, own in by_talk(readings).items()
+            for seat, read in by_seat(own, meter).items()
+            if len(read) >= 2 * SHORTEST
+        ]
+        for meter in METERS
+    }
 
 
 @lru_cache(maxsize=1024)

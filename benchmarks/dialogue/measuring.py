@@ -5,14 +5,16 @@ from collections.abc import Callable, Sequence
 from culturepark.benchmarks.asking import Asker, count
 from culturepark.benchmarks.dialogue.asked import (
     Ask,
+    control_asks,
     hearings,
     kind_asks,
     probes,
+    read_control,
     read_label,
     read_stance,
     understanding_asks,
 )
-from culturepark.benchmarks.dialogue.readings import METERS, Reading, by_talk, with_distances
+from culturepark.benchmarks.dialogue.readings import METERS, Placed, Reading, by_talk, with_distances
 from culturepark.benchmarks.dialogue.settings import MEASURES, Measure
 from culturepark.benchmarks.dialogue.topics import Labelled
 from culturepark.benchmarks.task import Counts, Task
@@ -27,6 +29,8 @@ class Measured(Record):
 
     readings: tuple[Reading, ...] = ()
     """Of all meters, talk by talk, with distances."""
+    control: tuple[Placed, ...] = ()
+    """What the judge made of sentences that say a stance outright."""
     labels: dict[Measure, tuple[Labelled, ...]] = {}
     """`kinds` and `understanding`."""
     counts: Counts = Counts()
@@ -43,7 +47,13 @@ def asks_of(
         "kinds": lambda talk: kind_asks(talk, task, cultures),
         "understanding": lambda talk: understanding_asks(talk, task, cultures),
     }
-    return {name: [ask for talk in talks for ask in makers[name](talk)] for name in MEASURES if name in measures}
+    found: dict[Measure, list[Ask]] = {}
+    for name in MEASURES:
+        if name == "control" and {"heard", "control"} & set(measures):
+            found[name] = control_asks(talks, task)
+        elif name in measures:
+            found[name] = [ask for talk in talks for ask in makers[name](talk)]
+    return found
 
 
 async def put(asker: Asker, asks: dict[Measure, list[Ask]]) -> Measured:
@@ -55,15 +65,18 @@ async def put(asker: Asker, asks: dict[Measure, list[Ask]]) -> Measured:
     """
     readings: list[Reading] = []
     labels: dict[Measure, tuple[Labelled, ...]] = {}
+    control: tuple[Placed, ...] = ()
     counts = Counts()
     for name, own in asks.items():
         answers = await asker.choose([ask.closed for ask in own], what=f"dialogue, {name}")
         counts += count(answers)
         if name in METERS:
             readings += [read_stance(*pair) for pair in zip(own, answers, strict=True)]
+        elif name == "control":
+            control = tuple(read_control(*pair) for pair in zip(own, answers, strict=True))
         else:
             labels[name] = tuple(read_label(*pair) for pair in zip(own, answers, strict=True))
-    return Measured(readings=tuple(readings), labels=labels, counts=counts)
+    return Measured(readings=tuple(readings), control=control, labels=labels, counts=counts)
 
 
 def together(parts: Sequence[Measured], talks: Sequence[Transcript]) -> Measured:
@@ -71,6 +84,7 @@ def together(parts: Sequence[Measured], talks: Sequence[Transcript]) -> Measured
     by_id = by_talk([reading for part in parts for reading in part.readings])
     return Measured(
         readings=tuple(one for talk in talks for one in with_distances(talk, by_id.get(talk.id, ()))),
+        control=tuple(one for part in parts for one in part.control),
         labels={name: labels for part in parts for name, labels in part.labels.items()},
         counts=sum((part.counts for part in parts), start=Counts()),
     )

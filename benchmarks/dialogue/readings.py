@@ -39,6 +39,17 @@ class Reading(Record):
     """From where it should be, as a fraction of the scale; see `with_distances`."""
 
 
+class Placed(Record):
+    """A sentence that says a stance outright, and what the judge of `heard` made of it."""
+
+    question: str
+    code: int
+    read: int | None
+    """None where the judge found that it takes no side, or could not be read."""
+    right: bool
+    """Whether both are on one side of the scale."""
+
+
 def step(scale: Scale) -> float:
     """One step of a scale, as a fraction of it."""
     return 1 / (len(sure_codes(scale)) - 1)

@@ -5,7 +5,8 @@ from typing import Final, Literal, get_args
 from culturepark.runtime.models.embedders import DEFAULT_EMBEDDER
 from culturepark.runtime.record import Record
 
-Measure = Literal["told", "near", "heard", "kinds", "understanding"]
+Measure = Literal["told", "near", "heard", "control", "kinds", "understanding"]
+"""`control` is what shows whether the judge can hear at all; it comes with `heard`."""
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
 PROBES: Final[frozenset[Measure]] = frozenset({"told", "near"})
 """What the talking model is asked; the judge is asked the others."""

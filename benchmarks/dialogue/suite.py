@@ -78,8 +78,8 @@ def prepare(store: Store, study: Study, folder: Path) -> Plans:
         CultureParkError: For an empty run or too few talks, a judge that is missing, is the speaker or cannot place
             anybody, no sibling items, or a speaker who is not to be had any more. Nothing was sent.
     """
-    settings = study.bench.dialogue
-    if study.bench.models:
+    settings, task = study.bench.dialogue, load_task(__package__)
+    if study.bench.models and set(study.bench.suites) == {task.name}:
         raise CultureParkError(
             f"dialogue measures the talks of {folder} and asks the model that held them; leave --model out, and name "
             "who judges with --judge-model"
@@ -89,12 +89,12 @@ def prepare(store: Store, study: Study, folder: Path) -> Plans:
     survey = load_survey(saved.simulate.source)
     roster = load_roster([Path(one) for one in saved.persona_folders])
     cultures = tuple(roster.cultures.values())
-    task = load_task(__package__)
     talks = [one.talk for one in held]
     judge = _judge(settings, talks)
     plans: list[Plan] = []
     for model in dict.fromkeys(talk.model for talk in talks):
         own = tuple(one for one in held if one.talk.model == model)
+        alone = _siblings(own, settings, survey)
         asks = asks_of([one.talk for one in own], settings.measures, survey=survey, task=task, cultures=cultures)
         asked: list[Asked] = []
         if to_speaker := {name: asks[name] for name in asks if name in PROBES}:
@@ -106,7 +106,7 @@ def prepare(store: Store, study: Study, folder: Path) -> Plans:
             asked.append(Asked(judge, address, to_judge))
         for one in asked:
             check_address(one.spec, one.address)
-        plans.append(Plan(model, own, tuple(asked), _siblings(own, settings, survey)))
+        plans.append(Plan(model, own, tuple(asked), alone))
     opinions = load_opinions(store)
     everyone = any(opinion.speaker == _main(talks, opinion.talk) for opinion in opinions)
     mixes = stance_mixes(survey, talks, opinions, everyone=everyone) if opinions else []
@@ -154,7 +154,7 @@ async def _run(
     ids = {talk.id for talk in plan.talks}
     samples = [sample for sample in load_samples(store) if sample.talk in ids]
     texts: Texts = await texts_of(store, embedder, plan.talks, samples, plans.cultures, progress=progress)
-    values = values_of(plan.held, measured, texts)
+    values = values_of(plan.held, measured, texts, plans.survey)
     return SuiteResult(
         suite=plans.task.name,
         version=plans.task.version,
@@ -162,7 +162,7 @@ async def _run(
         identity=plan.model,
         settings=study.bench,
         counts=measured.counts,
-        scores=tuple(scores_of(plan.talks, values, texts)),
+        scores=tuple(scores_of(plan.talks, values, texts, measured.control)),
         tables=tuple(tables_of(plan.talks, measured, texts, plans.mixes, plans.survey)),
         items=tuple(_items(plan.talks, values)),
         problems=tuple(problems),

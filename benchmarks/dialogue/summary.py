@@ -7,9 +7,10 @@ from statistics import fmean
 from typing import Final
 
 from culturepark.benchmarks.dialogue.conformity import conformity, convergence_turn, starts_apart
+from culturepark.benchmarks.dialogue.drift import changes, readable
 from culturepark.benchmarks.dialogue.measuring import Measured
 from culturepark.benchmarks.dialogue.patterns import essentialising_rate, unreviewed
-from culturepark.benchmarks.dialogue.readings import BEFORE, METERS, Meter, Reading, by_seat, by_talk, held_side
+from culturepark.benchmarks.dialogue.readings import BEFORE, METERS, Meter, Placed, Reading, by_seat, by_talk, held_side
 from culturepark.benchmarks.dialogue.settings import Measure
 from culturepark.benchmarks.dialogue.texts import Of, Texts
 from culturepark.benchmarks.dialogue.topics import Labelled, kinds, topic_extension, understanding
@@ -17,17 +18,20 @@ from culturepark.benchmarks.dialogue.views import SHARED_BY
 from culturepark.benchmarks.estimates import estimate
 from culturepark.benchmarks.talk_metrics import METRICS, Held
 from culturepark.benchmarks.task import Score
+from culturepark.personas.surveys.survey import Survey
 from culturepark.simulation.transcript import Transcript
 
 SEED: Final = 0
 CONVERGENCE: Final = "convergence turn (heard)"
+CONVERGED: Final = "converged (heard)"
+JUDGE: Final = "judge hears stances"
 TOLD_APART: Final = "told apart"
 EXAGGERATION: Final = "exaggeration"
 Values = dict[str, dict[str, float]]
 """By name of the measure, by id of the talk."""
 
 
-def values_of(held: Sequence[Held], measured: Measured, texts: Texts) -> Values:
+def values_of(held: Sequence[Held], measured: Measured, texts: Texts, survey: Survey) -> Values:
     """Everything that has a value for a talk; a talk in which it is not defined is left out."""
     found: Values = {}
     talks = [one.talk for one in held]
@@ -38,8 +42,10 @@ def values_of(held: Sequence[Held], measured: Measured, texts: Texts) -> Values:
 
     for meter in METERS:
         _of_meter(meter, each)
+    for meter, share in _changed(talks, measured.readings, survey).items():
+        found |= _defined(f"changed their mind ({meter})", share)
     each(CONVERGENCE, lambda talk, own: convergence_turn(talk, own) if starts_apart(talk) else None)
-    each("converged (heard)", _converged)
+    each(CONVERGED, _converged)
     for measure, labels in measured.labels.items():
         own = {talk.id: [one for one in labels if one.talk == talk.id] for talk in talks}
         for name, value in LABELLED[measure].items():
@@ -63,8 +69,26 @@ def _of_meter(meter: Meter, each: Callable[[str, Callable[[Transcript, list[Read
         each(f"conformity ({meter})", lambda talk, own: _mean(conformity(talk, own, meter=meter).values()))
 
 
-def scores_of(talks: Sequence[Transcript], values: Values, texts: Texts) -> Iterator[Score]:
-    """Means over talks, then over utterances and samples; each with its interval by question."""
+def _changed(
+    talks: Sequence[Transcript], readings: Sequence[Reading], survey: Survey
+) -> dict[Meter, dict[str, float | None]]:
+    """Share of each talk's speakers with enough readings who changed."""
+    flagged = {(meter, talk.id, seat) for talk, meter, seat, _ in changes(talks, readings, survey)}
+    found: dict[Meter, dict[str, float | None]] = {}
+    for meter, speakers in readable(readings).items():
+        seats = {talk.id: [seat for of, seat in speakers if of == talk.id] for talk in talks}
+        found[meter] = {
+            talk: _mean(float((meter, talk, seat) in flagged) for seat in own) for talk, own in seats.items()
+        }
+    return found
+
+
+def scores_of(talks: Sequence[Transcript], values: Values, texts: Texts, control: Sequence[Placed]) -> Iterator[Score]:
+    """The judge's control, means over talks, then over utterances and samples; each with its interval by question."""
+    if control:
+        right = [float(one.right) for one in control]
+        score = estimate(JUDGE, right, [one.question for one in control], seed=SEED, unit="question")
+        yield _noted(score, "sentences that say an answer outright, put on its side; else `heard` says nothing")
     questions = {talk.id: talk.seed.id for talk in talks}
     foreign = unreviewed(seat.language for talk in talks for seat in talk.seats)
     for name, found in values.items():

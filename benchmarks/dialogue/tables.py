@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
 from typing import Final
 
-from culturepark.benchmarks.dialogue.drift import SHORTEST, Change, find_changes
+from culturepark.benchmarks.dialogue.drift import changes, readable
 from culturepark.benchmarks.dialogue.measuring import Measured
-from culturepark.benchmarks.dialogue.readings import METERS, Meter, Reading, by_seat, by_talk
+from culturepark.benchmarks.dialogue.readings import METERS, Reading
 from culturepark.benchmarks.dialogue.texts import Texts
 from culturepark.benchmarks.dialogue.topics import NO_KIND, SUB_KINDS, sub_kinds
 from culturepark.benchmarks.dialogue.views import minority_survival, refusals_by_view
@@ -75,32 +75,17 @@ def drift_table(readings: Iterable[Reading]) -> Table:
     )
 
 
-def changes(
-    talks: Sequence[Transcript], readings: Sequence[Reading], survey: Survey
-) -> Iterator[tuple[Transcript, Meter, str, Change]]:
-    """Who changed their mind, by talk and meter; see `find_changes`."""
-    read = by_talk(readings)
-    for talk in talks:
-        for meter in METERS:
-            own = read.get(talk.id, [])
-            asked = next((one.question for one in own if one.meter == meter), None)
-            if asked is not None:
-                scale = survey.questions[asked].scale if asked in survey.questions else talk.seed.scale
-                for seat, change in find_changes(own, scale, meter).items():
-                    yield talk, meter, seat, change
-
-
 def _changes(talks: Sequence[Transcript], readings: Sequence[Reading], survey: Survey) -> Table:
-    read = by_talk(readings)
-    looked_at = {
-        meter: sum(len(seat) >= 2 * SHORTEST for own in read.values() for seat in by_seat(own, meter).values())
-        for meter in METERS
-    }
+    looked_at = readable(readings)
     rows = [
         (talk.id, seat, meter, change.turn, change.before, change.after, change.explained)
         for talk, meter, seat, change in changes(talks, readings, survey)
     ]
-    seen = ", ".join(f"{meter} {sum(row[2] == meter for row in rows)} of {n}" for meter, n in looked_at.items() if n)
+    seen = ", ".join(
+        f"{meter} {sum(row[2] == meter for row in rows)} of {len(looked_at[meter])}"
+        for meter in METERS
+        if looked_at[meter]
+    )
     return Table(
         title="changes of mind",
         columns=("talk", "seat", "meter", "turn", "from", "to", "readings explained"),

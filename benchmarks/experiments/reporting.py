@@ -113,7 +113,9 @@ def _row(one: Contrast) -> tuple[str, str, str, str, str]:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}"
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -127,7 +129,7 @@ def _line(cells: Sequence[object]) -> str:
 
 
 def _cell(value: object) -> str:
-    text = f"{value:.3g}" if isinstance(value, float) else plain(value)
+    text = _number(value) if isinstance(value, float) else plain(value)
     return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 

@@ -41,6 +41,8 @@ from culturepark.training.prompt import question_in
 
 ORDERS: Final[Orders] = "reversed"
 SEED: Final = 0
+MATRIX: Final = "similarity of each culture's answers to each country's"
+"""How the title of the matrix of cultures and countries begins."""
 
 
 class Column(NamedTuple):
@@ -282,7 +284,7 @@ def _by_culture(cells: Sequence[Cell], cultures: Sequence[Culture], name: str) -
 
 def _matrix_table(near: Mapping[tuple[str, str], float], cultures: Sequence[Culture], name: str) -> Table:
     return Table(
-        title=f"similarity of each culture's answers to each country's ({name})",
+        title=f"{MATRIX} ({name})",
         columns=("culture", *(culture.country for culture in cultures)),
         rows=tuple(
             (culture.id, *(near.get((culture.id, other.country)) for other in cultures)) for culture in cultures

@@ -5,18 +5,24 @@ counts and spaces every try. Bodies go in as plain JSON and come out as plain JS
 typed messages cost more than the rest of the call.
 """
 
+import asyncio
 import json
 import math
 import os
-from collections.abc import Mapping
-from typing import Any, Literal
+import re
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import openai
+from httpx2 import AsyncByteStream
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
-from culturepark.runtime.errors import CultureParkError, EndpointDownError, ModelError
+from culturepark.runtime.errors import CultureParkError, EndpointDownError, ModelError, RetryableError
+from culturepark.runtime.pacing import REPLY_TIMEOUT
 from culturepark.runtime.request import Message, Reply, Request
 
 Dialect = Literal["openai", "compatible", "llama.cpp"]
@@ -24,17 +30,9 @@ Dialect = Literal["openai", "compatible", "llama.cpp"]
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 TOP_LABELS = 20
-
-
-class RetryableError(Exception):
-    """A fault that may pass: no connection, time out, 429 or 5xx."""
-
-    def __init__(self, reason: str, *, after: float | None = None, reached: bool = True) -> None:
-        super().__init__(reason)
-        self.after = after
-        """Seconds the server asked us to wait, or None."""
-        self.reached = reached
-        """False when no connection was made at all."""
+NO_TEXT = re.compile("[\0\ud800-\udfff]")
+LARGEST_REPLY = 8 * 2**20
+"""Bytes of a reply with everything around it; no reply of a few hundred tokens comes near."""
 
 
 class Endpoint:
@@ -47,7 +45,7 @@ class Endpoint:
         model: str,
         base_url: str | None,
         dialect: Dialect,
-        timeout: float = 300.0,
+        timeout: float = REPLY_TIMEOUT,
         concurrency: int = 1024,
     ) -> None:
         """`timeout` is in seconds, for a whole reply."""
@@ -55,6 +53,7 @@ class Endpoint:
         self.model = model
         self.dialect = dialect
         self._where = base_url or "https://api.openai.com/v1"
+        self._timeout = timeout
         self._gives_logprobs = True
         self._client = AsyncOpenAI(
             api_key=api_key(base_url),
@@ -62,7 +61,10 @@ class Endpoint:
             max_retries=0,
             timeout=timeout,
             http_client=DefaultAioHttpClient(
-                timeout=timeout, limits=openai.DEFAULT_CONNECTION_LIMITS, follow_redirects=False
+                timeout=timeout,
+                limits=openai.DEFAULT_CONNECTION_LIMITS,
+                follow_redirects=False,
+                event_hooks={"response": [self._bound]},
             ),
         )
         self.concurrency = concurrency
@@ -75,27 +77,45 @@ class Endpoint:
             EndpointDownError: When nothing this run sends can succeed (key, address, model name).
             ModelError: When the server refused this very request or answered no reply at all.
         """
-        sent = self._body(request)
+        sent = self.body(request)
         try:
-            body = await self._client.post("/chat/completions", body=sent, cast_to=object)
+            # The client's own timeout is one of each read, so a server that drips a byte now and then never meets it.
+            async with asyncio.timeout(self._timeout):
+                body = await self._client.post("/chat/completions", body=sent, cast_to=object)
         except openai.APIStatusError as error:
             raise self._status_error(error, sent) from None
         except openai.APIConnectionError as error:
-            if (refused := _refused(error)) is not None:
+            refused = _cause(error, aiohttp.ClientConnectorError)
+            if refused is not None:
                 raise RetryableError(
                     f"{self._where}: no connection ({refused.os_error.strerror})", reached=False
                 ) from None
-            late = isinstance(error, openai.APITimeoutError)
-            raise RetryableError(f"{self._where}: {'no reply in time' if late else 'the connection broke'}") from None
-        except (json.JSONDecodeError, UnicodeDecodeError, openai.APIResponseValidationError):
-            raise RetryableError(f"{self._where}: the reply is not JSON") from None
+            broken = _cause(error, aiohttp.ClientOSError) or _cause(error, aiohttp.ServerDisconnectedError)
+            late = isinstance(error, openai.APITimeoutError) and broken is None
+            raise self._lost("no reply in time" if late else "the connection broke") from None
+        except TimeoutError:
+            raise self._lost("no reply in time") from None
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, openai.APIResponseValidationError):
+            raise self._lost("the reply is not JSON") from None
         return self._reply(body, request)
+
+    async def _bound(self, response: Any) -> None:
+        """Keep a reply that never ends out of memory. Called by the client before it reads the body."""
+        response.stream = _Bounded(response.stream, self._too_large)
+
+    def _too_large(self) -> RetryableError:
+        return self._lost(f"the reply is larger than {LARGEST_REPLY // 2**20} MiB")
+
+    def _lost(self, what: str) -> RetryableError:
+        """A reply that may have been written and did not arrive whole."""
+        return RetryableError(f"{self._where}: {what}", billed=True)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
-    def _body(self, request: Request) -> dict[str, Any]:
+    def body(self, request: Request) -> dict[str, Any]:
+        """The JSON that is sent for a request."""
         sampling = request.sampling
         body: dict[str, Any] = {
             "model": self.model,
@@ -133,15 +153,15 @@ class Endpoint:
                 "check --base-url, which usually ends in /v1"
             )
         if "choices" not in body:
-            raise RetryableError(f"{self._where}: the reply has no choices: {_beginning(body)}")
+            raise self._lost(f"the reply has no choices: {_beginning(body)}")
         choices = body["choices"]
         if not choices:
-            raise RetryableError(f"{self._where}: the reply's list of choices is empty")
+            raise self._lost("the reply's list of choices is empty")
         try:
             choice, usage = choices[0], body.get("usage") or {}
             details = usage.get("prompt_tokens_details") or {}
             return Reply(
-                text=choice["message"].get("content") or "",
+                text=_text(choice),
                 finish_reason=_finish_reason(choice),
                 tokens_in=usage.get("prompt_tokens", 0),
                 tokens_out=usage.get("completion_tokens", 0),
@@ -150,14 +170,18 @@ class Endpoint:
                 label_logprobs=_label_logprobs(choice, request.labels),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise RetryableError(f"{self._where}: the reply is malformed ({type(error).__name__})") from None
+            raise self._lost(f"the reply is malformed ({type(error).__name__})") from None
 
     def _status_error(self, error: openai.APIStatusError, sent: Mapping[str, Any]) -> Exception:
         status, said = error.status_code, _message(error)
         if status in {408, 409, 429} or status >= 500:
             if status == 429 and "insufficient_quota" in str(error.code):
                 return EndpointDownError(f"{self._where}: the account's quota is used up; top it up and run again")
-            return RetryableError(f"{self._where}: HTTP {status} {said}", after=_retry_after(error.response.headers))
+            return RetryableError(
+                f"{self._where}: HTTP {status} {said}",
+                kind="busy" if status == 429 else "fault",
+                after=_retry_after(error.response.headers, now=time.time()),
+            )
         if status in {401, 403}:
             return EndpointDownError(f"{self._where}: the key was refused (HTTP {status}); check {KEY_VARIABLE}")
         if status == 404:
@@ -167,8 +191,28 @@ class Endpoint:
         # Looked for in what was sent: several requests may have been under way when the first was refused.
         if status == 400 and "logprobs" in sent and "logprob" in said.lower():
             self._gives_logprobs = False
-            return RetryableError(f"{self._where}: gives no log-probabilities", after=0)
+            return RetryableError(f"{self._where}: gives no log-probabilities", kind="again", after=0)
         return ModelError(f"{self._where}: HTTP {status} {said}")
+
+
+class _Bounded(AsyncByteStream):
+    """A body that may not be larger than a reply can be."""
+
+    def __init__(self, stream: AsyncByteStream, too_large: Callable[[], Exception]) -> None:
+        self._stream = stream
+        self._too_large = too_large
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > LARGEST_REPLY:
+                raise self._too_large()
+            yield chunk
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._stream.aclose()
 
 
 def api_key(base_url: str | None) -> str:
@@ -205,6 +249,12 @@ def _finish_reason(choice: Mapping[str, Any]) -> str:
     return choice.get("finish_reason") or "unknown"
 
 
+def _text(choice: Mapping[str, Any]) -> str:
+    """The words of a reply. NUL and halves of surrogate pairs, which no database holds as text, show as missing."""
+    text = choice["message"].get("content") or ""
+    return NO_TEXT.sub("\ufffd", text) if isinstance(text, str) else text
+
+
 def _label_logprobs(choice: Mapping[str, Any], labels: tuple[str, ...]) -> dict[str, float] | None:
     """Log-probability of each label's first token: the likeliest token that begins the label, or is all of it.
 
@@ -226,20 +276,26 @@ def _label_logprobs(choice: Mapping[str, Any], labels: tuple[str, ...]) -> dict[
     return {label: found.get(label, lowest) for label in labels}
 
 
-def _refused(error: BaseException | None) -> aiohttp.ClientConnectorError | None:
-    """The failed connect below an error; the openai package calls a refused connection a timeout."""
+E = TypeVar("E", bound=BaseException)
+
+
+def _cause(error: BaseException | None, kind: type[E]) -> E | None:
+    """The error of a kind below another; the openai package calls refused and broken connections timeouts."""
     while error is not None:
-        if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error, kind):
             return error
         error = error.__cause__ or error.__context__
     return None
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def _retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Seconds that a server asks us to wait, which it says as such or as a date (RFC 9110); None where it does not."""
+    said = headers.get("retry-after", "").strip()
     try:
-        return max(0.0, float(headers.get("retry-after", "")))
-    except ValueError:
+        seconds = float(said) if said[:1].isdigit() else parsedate_to_datetime(said).timestamp() - now
+    except (ValueError, OverflowError):
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _message(error: openai.APIStatusError) -> str:

@@ -13,6 +13,7 @@ from culturepark.runtime.models.endpoint import Dialect, Endpoint
 from culturepark.runtime.models.nli import NliModel
 from culturepark.runtime.models.spec import ModelSpec
 from culturepark.runtime.models.weights import fetch
+from culturepark.runtime.pacing import REPLY_TIMEOUT
 from culturepark.runtime.request import Model
 
 BUILTIN_SLOTS = 8
@@ -33,8 +34,10 @@ class OpenModel:
 
 
 @asynccontextmanager
-async def open_model(spec: ModelSpec, *, base_url: str | None = None) -> AsyncIterator[OpenModel]:
-    """Make a model answer: fetch and serve weights, or connect to a server.
+async def open_model(
+    spec: ModelSpec, *, base_url: str | None = None, timeout: float = REPLY_TIMEOUT
+) -> AsyncIterator[OpenModel]:
+    """Make a model answer: fetch and serve weights, or connect to a server. `timeout` is seconds, for a whole reply.
 
     Raises:
         CultureParkError: When a key is missing, weights cannot be fetched, or the server does not start.
@@ -55,7 +58,9 @@ async def open_model(spec: ModelSpec, *, base_url: str | None = None) -> AsyncIt
             base_url, dialect = served.base_url, "llama.cpp"
         elif base_url is not None:
             _warn_of_plain_http(base_url)
-        endpoint = Endpoint(identity=spec.identity, model=spec.name, base_url=base_url, dialect=dialect)
+        endpoint = Endpoint(
+            identity=spec.identity, model=spec.name, base_url=base_url, dialect=dialect, timeout=timeout
+        )
         stack.push_async_callback(endpoint.close)
         yield OpenModel(endpoint, served)
 

@@ -355,7 +355,7 @@ def _do(study: "Study", run: Path | None, store: str | None, stages: "tuple[Stag
         print_json(result.model_dump(mode="json"))
     else:
         _report(result)
-    if result.failed:
+    if result.failed or result.unanswered:
         raise typer.Exit(code=1)
 
 
@@ -376,6 +376,10 @@ def _report(result: "Result") -> None:
         say(f"left out: {text}")
     for failure in result.failed:
         say(f"failed: {failure.talk}: {failure.reason}")
+    for reason, count in result.unanswered.items():
+        say(f"no reply: {count} x {reason}")
+    if result.unanswered:
+        say("the same command asks again for what got no reply")
     if result.funnel is not None:
         print_table(("funnel", "count"), result.funnel.rows())
         if result.judge is not None and result.judge.judge is not None:

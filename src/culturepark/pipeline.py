@@ -20,7 +20,7 @@ from culturepark.postprocess.tables import load_opinions, load_samples
 from culturepark.postprocess.yields import accumulated
 from culturepark.protocols import LoadedProtocol, load_protocol
 from culturepark.runtime.budget import Budget
-from culturepark.runtime.console import note
+from culturepark.runtime.console import note, silent
 from culturepark.runtime.engine import run_to_end
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
@@ -66,6 +66,8 @@ class Result(Record):
     """Turns that the checks still object to after a second draw."""
     requests_sent: int
     requests_cached: int
+    unanswered: dict[str, int]
+    """Requests that got no reply after every try, by reason; the same command asks them again."""
     tokens_in: int
     tokens_out: int
     tokens_cached: int
@@ -171,7 +173,7 @@ async def run_stages(
         budget = Budget(study.budget, spent=spent_before(store))
 
         def make_ledger(model: Model) -> Ledger:
-            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally)
+            return Ledger(store, model, budget=budget, limits=study.limits, tally=tally, tell=note if show else silent)
 
         with show_progress(tally) if show else _silent() as progress:
             async with _OneModel(study, make_ledger) as models:
@@ -399,7 +401,8 @@ class _OneModel:
                 judge = await self._stack.enter_async_context(open_model(spec))
                 return judge, self._make_ledger(judge.endpoint)
             await self._stack.aclose()
-            model = await self._stack.enter_async_context(open_model(spec, base_url=_address(self._study, spec)))
+            address, timeout = _address(self._study, spec), self._study.limits.timeout
+            model = await self._stack.enter_async_context(open_model(spec, base_url=address, timeout=timeout))
             self._name, self._open = name, (model, self._make_ledger(model.endpoint))
         return self._open
 
@@ -459,6 +462,7 @@ def _result(
         flagged=sum(bool(turn.flags) for turn in turns),
         requests_sent=tally.sent,
         requests_cached=tally.cached,
+        unanswered=dict(sorted(tally.unanswered.items())),
         tokens_in=tally.tokens_in,
         tokens_out=tally.tokens_out,
         tokens_cached=tally.tokens_prefix,

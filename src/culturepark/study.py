@@ -12,7 +12,7 @@ from culturepark.benchmarks.task import BenchSettings
 from culturepark.postprocess.refine import RefineSettings
 from culturepark.runtime.budget import BudgetSettings
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.ledger import LimitSettings
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.record import Record, build, read_yaml
 from culturepark.simulation.plan import SimulateSettings
 from culturepark.simulation.saved import SAVED

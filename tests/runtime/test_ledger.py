@@ -9,8 +9,9 @@ import pytest
 
 from culturepark.runtime.budget import Amount, Budget, BudgetSettings
 from culturepark.runtime.errors import BudgetSpentError, CultureParkError, EndpointDownError, ModelError
-from culturepark.runtime.ledger import Ledger, LimitSettings, spent_before
+from culturepark.runtime.ledger import Ledger, spent_before
 from culturepark.runtime.models.endpoint import Endpoint
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.request import Message, Reply, Request, Sampling
 from culturepark.runtime.store import open_store
 from tests.stub_server import Fault, StubServer, serving

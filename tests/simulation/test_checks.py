@@ -1,9 +1,11 @@
 """Turn checks: cut what is not speech, name what is wrong."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from culturepark.protocols.turn import Flag
-from culturepark.simulation.checks import flags, tidy
+from culturepark.simulation.checks import copies, flags, tidy
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,15 @@ def test_a_reply_without_any_whole_sentence_is_truncated() -> None:
     found = flags("My father opened a", said=[], speaker="a", name="A", language="en", cut=True)
 
     assert found == ("truncated",)
+
+
+@given(st.text(alphabet="ab cd我们", max_size=60), st.lists(st.text(alphabet="ab cd我们", max_size=60), max_size=4))
+def test_a_copy_shares_three_tenths_of_its_runs_of_letters(text: str, said: list[str]) -> None:
+    def runs(words: str) -> set[str]:
+        letters = words.replace(" ", "")
+        size = min(8 if sum(map(letters.count, "我们")) > len(letters) / 2 else 20, len(letters))
+        return {letters[start : start + size] for start in range(len(letters) - size + 1)} if size else set()
+
+    expected = [bool(runs(text)) and len(runs(text) & runs(earlier)) >= 0.3 * len(runs(text)) for earlier in said]
+
+    assert copies(text, said).tolist() == expected

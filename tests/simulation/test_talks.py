@@ -16,15 +16,18 @@ from culturepark.personas.surveys.survey import load_survey
 from culturepark.protocols.base import Cue, Scene, TurnProtocol
 from culturepark.protocols.catalogue import LoadedProtocol, load_protocol
 from culturepark.protocols.cueing import next_cue, recorded
-from culturepark.runtime.ledger import Ledger, LimitSettings
+from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.endpoint import Endpoint
+from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.progress import Silent
 from culturepark.runtime.request import Sampling
 from culturepark.runtime.store import open_store
+from culturepark.simulation.fork import plan_fork
 from culturepark.simulation.plan import SimulateSettings, plan_talks
 from culturepark.simulation.run import Simulated, simulate
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
+from tests.conftest import ROOT
 from tests.stub_server import Fault, serving
 
 
@@ -408,3 +411,22 @@ def test_talk_ids_change_with_what_is_said_and_with_nothing_else() -> None:
     assert len({plan().id, *(other.id for other in others)}) == 4
     changed = [{key for key in same.inputs if same.inputs[key] != other.inputs[key]} for other in others]
     assert changed == [{"protocol"}, {"seats"}, {"sampling"}]
+
+
+def test_talk_ids_do_not_tell_where_a_protocols_file_lies(tmp_path: Path) -> None:
+    source = (ROOT / "protocols" / "free_chat.py").read_text(encoding="utf-8")
+    parents, forks = [], []
+    for folder in (tmp_path / "here", tmp_path / "there"):
+        folder.mkdir()
+        for name in ("mine.py", "later.py"):
+            (folder / name).write_text(source, encoding="utf-8")
+        settings = SimulateSettings.model_validate({"cultures": ["arabic"], "questions": ["Q27"]})
+        casting = cast_talks(settings, load_roster(), load_survey("wvs7"), seed=1)
+        first, later = (load_protocol(f"{folder / name}:FreeChat") for name in ("mine.py", "later.py"))
+        (parent, *_) = plan_talks(casting.talks, settings, first, model="m", seed=1)
+        parents.append(parent)
+        forks.append(plan_fork(parent, at=0, protocol=later, model="m", sampling=settings.sampling))
+
+    assert parents[0].protocol.name == str(tmp_path / "here" / "mine.py:FreeChat")
+    assert len({parent.id for parent in parents}) == 1
+    assert len({fork.id for fork in forks}) == 1

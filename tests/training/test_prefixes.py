@@ -16,23 +16,26 @@ from tests.training.tiny import make_rows
 
 
 def test_a_tree_holds_each_beginning_once() -> None:
-    rows = [([7, 8, 1, 2], [IGNORED, IGNORED, 1, 2]), ([7, 8, 1, 3], [IGNORED, IGNORED, 1, 3]), ([7, 9], [IGNORED, 9])]
+    rows = [
+        ([7, 8, 1, 2, 5], [IGNORED, IGNORED, 1, 2, 5]),
+        ([7, 8, 1, 3], [IGNORED, IGNORED, 1, 3]),
+        ([7, 9, 5], [IGNORED, 9, 5]),
+    ]
 
     tree = prefix_tree(rows)
 
-    assert tree.tokens.tolist() == [7, 8, 1, 2, 3, 9]
-    assert tree.positions.tolist() == [0, 1, 2, 3, 3, 1]
+    assert tree.tokens.tolist() == [7, 8, 1, 2, 9]
+    assert tree.positions.tolist() == [0, 1, 2, 3, 1]
     assert tree.visible.astype(int).tolist() == [
-        [1, 0, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0, 0],
-        [1, 1, 1, 0, 0, 0],
-        [1, 1, 1, 1, 0, 0],
-        [1, 1, 1, 0, 1, 0],
-        [1, 0, 0, 0, 0, 1],
+        [1, 0, 0, 0, 0],
+        [1, 1, 0, 0, 0],
+        [1, 1, 1, 0, 0],
+        [1, 1, 1, 1, 0],
+        [1, 0, 0, 0, 1],
     ]
-    assert tree.sources.tolist() == [1, 2, 1, 2, 0]
-    assert tree.targets.tolist() == [1, 2, 1, 3, 9]
-    assert tree.rows.tolist() == [0, 0, 1, 1, 2]
+    assert tree.sources.tolist() == [1, 2, 3, 1, 2, 0, 4]
+    assert tree.targets.tolist() == [1, 2, 5, 1, 3, 9, 5]
+    assert tree.rows.tolist() == [0, 0, 0, 1, 1, 2, 2]
 
 
 @given(st.lists(st.lists(st.integers(0, 2), min_size=2, max_size=8), min_size=1, max_size=6))

@@ -7,6 +7,8 @@ from culturepark.benchmarks.dialogue.conformity import conformity, convergence_t
 from culturepark.benchmarks.dialogue.control import simulate_control
 from culturepark.benchmarks.dialogue.drift import FALSE_ALARMS, allowance, best_cut, find_change, find_changes, noisy
 from culturepark.benchmarks.dialogue.readings import BEFORE, Reading, by_seat, expected_place, step, with_distances
+from culturepark.benchmarks.dialogue.tables import drift_table
+from culturepark.benchmarks.figures import draw
 from culturepark.personas.surveys.survey import load_survey
 from tests.benchmarks.dialogue.talking import readings, talk
 
@@ -141,3 +143,16 @@ def test_without_errors_every_flip_is_found_at_its_turn() -> None:
     control = simulate_control(own_turns=7, options=2, error=0, talks=200)
 
     assert (control.found, control.exact, control.false_alarms) == (1, 1, 0)
+
+
+def test_drift_is_drawn_by_own_utterance() -> None:
+    """Speakers take turns: by turn of the talk their mean would jump from one to the other."""
+    held = talk("a", "b", "c", "d", codes=(1, 4))
+    figure = draw(drift_table(with_distances(held, readings(held, [1, 1, 2, 1]))))
+
+    assert figure is not None
+    *speakers, mean = figure["data"]
+    assert [(line["x"], line["y"]) for line in speakers] == [
+        ([1, 2], [0, pytest.approx(1 / 3)]), ([1, 2], [1, 1]),
+    ]  # fmt: skip
+    assert (mean["x"], mean["y"]) == ([1, 2], [0.5, pytest.approx(2 / 3)])
