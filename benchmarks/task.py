@@ -94,6 +94,8 @@ class BenchSettings(Record):
     """Data sets of the suite by name; all that are there by default."""
     registry: tuple[str, ...] = ()
     """YAML files of further data sets."""
+    persona_folders: tuple[str, ...] = ()
+    """Folders of culture files that add cultures, or override shipped ones; read by the opinions suite."""
     trained_on: tuple[str, ...] = ()
     """Rows (JSONL) that models were trained on, beside the run's own: no text of them is measured with."""
     concurrency: int = Field(default=32, ge=1)

@@ -33,7 +33,7 @@ def test_stages_import_only_what_is_above_them(path: Path) -> None:
     for name in imported(path):
         parts = name.split(".")
         assert parts[0] not in STAGES, f"{path}: bare import of {name}"
-        if parts[0] == "culturepark" and len(parts) > 1 and parts[1] not in {"Study", "run"}:
+        if parts[0] == "culturepark" and len(parts) > 1 and parts[1] not in {"Study", "run", "estimate"}:
             assert parts[1] in STAGES[: own + 1], f"{path} imports {name}, which stands below it"
 
 
@@ -64,8 +64,9 @@ def test_developer_benchmarks_are_not_in_the_wheel() -> None:
 
     assert sorted(name for name in found if name.startswith("culturepark.benchmarks")) == [
         "culturepark.benchmarks", "culturepark.benchmarks.dialogue", "culturepark.benchmarks.education",
-        "culturepark.benchmarks.forgetting", "culturepark.benchmarks.harm", "culturepark.benchmarks.hofstede",
-        "culturepark.benchmarks.knowledge", "culturepark.benchmarks.moderation", "culturepark.benchmarks.opinions",
+        "culturepark.benchmarks.experiments", "culturepark.benchmarks.forgetting", "culturepark.benchmarks.harm",
+        "culturepark.benchmarks.hofstede", "culturepark.benchmarks.knowledge", "culturepark.benchmarks.moderation",
+        "culturepark.benchmarks.opinions",
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from culturepark.benchmarks.asking import Asker, silence
@@ -51,7 +52,7 @@ class Column(NamedTuple):
 async def run(asker: Asker, settings: BenchSettings) -> SuiteResult:
     """Measure a model on the held-out questions of each survey in `settings.sets` (the shipped one by default)."""
     task = load_task(__package__)
-    roster = load_roster()
+    roster = load_roster([Path(folder) for folder in settings.persona_folders])
     cultures = [roster.cultures[name] for name in roster.delegate_cultures if settings.wants(name)]
     if not cultures:
         raise CultureParkError(

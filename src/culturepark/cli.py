@@ -9,6 +9,7 @@ import typer
 from culturepark.benchmarks.bench_commands import bench, report
 from culturepark.benchmarks.commands import compare
 from culturepark.benchmarks.education.commands import education_app
+from culturepark.benchmarks.experiments.commands import experiments_app
 from culturepark.personas.commands import personas_app, surveys_app
 from culturepark.postprocess.commands import samples_app
 from culturepark.protocols.commands import protocols_app
@@ -39,6 +40,7 @@ app.add_typer(transcripts_app, name="transcripts")
 app.add_typer(samples_app, name="samples")
 app.add_typer(models_app, name="models")
 app.add_typer(education_app, name="education")
+app.add_typer(experiments_app, name="experiments")
 app.command()(bench)
 app.command()(compare)
 app.command()(doctor)

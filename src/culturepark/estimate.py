@@ -74,16 +74,17 @@ class Estimate(Record):
     """Where stances come from more people than the study asks for, in words."""
 
 
-async def estimate(study: Study, *, yields: YieldCurve | None = None) -> Estimate:
+async def estimate(study: Study, *, yields: YieldCurve | None = None, refined: bool = True) -> Estimate:
     """Walk every talk's protocol with placeholder utterances and add up the prompts; sends nothing.
 
-    `yields` is what a run of such talks gave so far (see `run_yield`); without, what models were seen to give.
+    `yields` is what a run of such talks gave so far (see `run_yield`); without, what models were seen to give. With
+    `refined` off, of the talks alone.
 
     Raises:
         CultureParkError: For any mistake in the study that can be seen before the first request.
     """
     planned = plan(study)
-    parts = [await _estimated(part) for part in planned.parts]
+    parts = [await _estimated(part, refined=refined) for part in planned.parts]
     costs = [part.cost for part in parts if part.cost is not None]
     minutes = [part.minutes for part in parts if part.minutes is not None]
     talks, opinions = len(planned.talks), sum(part.opinions for part in parts)
@@ -162,7 +163,7 @@ class _Expected(NamedTuple):
     minutes: float | None
 
 
-async def _estimated(part: Part) -> _Expected:
+async def _estimated(part: Part, *, refined: bool) -> _Expected:
     words = "x" * int(part.sampling.max_tokens * CHARS_PER_TOKEN * 0.6)
     turns = asked = tokens_in = tokens_out = read = 0
     for transcript in part.talks:
@@ -171,7 +172,7 @@ async def _estimated(part: Part) -> _Expected:
         asks = [ask for turn in said for ask in turn.asks]
         asked += len(asks)
         tokens_in += int(sum(len(ask.prompt) for ask in asks) / CHARS_PER_TOKEN)
-        read += sum(transcript.seat(turn.speaker).role == "delegate" for turn in said)
+        read += sum(refined and transcript.seat(turn.speaker).role == "delegate" for turn in said)
         tokens_in += sum(_prompt_tokens(transcript, turn, words) for turn in said)
         tokens_out += int((len(said) + len(asks)) * len(words) / CHARS_PER_TOKEN)
     opinions = int(read * OPINIONS_PER_TURN)

@@ -1,0 +1,1 @@
+"""Experiments: a claim written before the data, its test, and a verdict."""

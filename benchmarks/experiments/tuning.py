@@ -1,0 +1,219 @@
+"""What experiments with adapters share: rows of a run, equal numbers for all arms, one plan, paired cells."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from culturepark.benchmarks.claim import pairs
+from culturepark.benchmarks.experiments.running import Analysis
+from culturepark.benchmarks.experiments.setup import Setup
+from culturepark.benchmarks.experiments.steps import (
+    BASE,
+    MEASURED,
+    Measure,
+    Rows,
+    Step,
+    Talks,
+    Train,
+    counted,
+    pick,
+    results,
+)
+from culturepark.benchmarks.experiments.verdict import Check, Contrast, Pair, contrast, corrected
+from culturepark.benchmarks.results import load_results
+from culturepark.benchmarks.task import BenchSettings, SuiteResult, Table
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.models.adapters import read_adapter
+from culturepark.runtime.models.embedders import SentenceEmbedder
+from culturepark.runtime.models.weights import find_weights, weights_table
+from culturepark.runtime.store import open_store
+from culturepark.training.arms import prepare
+from culturepark.training.dataset import make_dataset
+from culturepark.training.models import row_lengths
+from culturepark.training.row import Row, read_rows
+from culturepark.training.settings import Mode, TrainSettings
+
+OPINIONS: Final = "opinions"
+SIMILARITY: Final = "similarity"
+
+
+def check_base(setup: Setup) -> None:
+    """Refuse a base that cannot be both trained and measured here, before anything else is done.
+
+    Raises:
+        CultureParkError: With the bases that can.
+    """
+    known = [name for name, entry in weights_table().items() if entry.kind == "gguf"]
+    if setup.size.base not in known or find_weights(setup.size.base).kind != "gguf":
+        raise CultureParkError(
+            f"{setup.design.name}: base {setup.size.base!r} cannot be measured by likelihood here; add --base with one "
+            f"of {', '.join(known)}"
+        )
+
+
+def tuned(
+    setup: Setup,
+    talks: Sequence[Talks],
+    make: Callable[[], Mapping[str, Sequence[Row]]],
+    *,
+    cultures: Sequence[str] = (),
+    source: str | None = None,
+    persona_folders: Sequence[Path] = (),
+) -> tuple[Step, ...]:
+    """Talks, rows, an adapter for each arm but the base, and the opinions suite on all of them."""
+    check_base(setup)
+    trained = tuple(arm for arm in setup.arms if arm != BASE)
+    settings = BenchSettings(
+        suites=(OPINIONS,),
+        cultures=tuple(cultures or setup.size.cultures),
+        limit=setup.size.cells,
+        languages=("en",),
+        sets=() if source is None else (source,),
+        persona_folders=tuple(map(str, persona_folders)),
+    )
+    return (*talks, Rows(make), *(Train(arm) for arm in trained), Measure(trained, settings))
+
+
+def rows_of(
+    setup: Setup, run: str, *, mode: Mode = "culturepark", cultures: Sequence[str] = (), **settings: object
+) -> list[Row]:
+    """All rows that a run gives in a training mode, for one model that is told whom to answer as."""
+    folder = setup.run(run)
+    train = TrainSettings.model_validate(
+        {
+            "mode": mode,
+            "scope": "all",
+            "cultures": tuple(cultures),
+            "validation": 0,
+            "lora": {"base": setup.size.base},
+            **settings,
+        }
+    )
+    from culturepark import Study  # noqa: PLC0415  (the study of the run, as it was saved)
+    from culturepark.simulation.saved import SAVED  # noqa: PLC0415
+
+    study = Study.load(folder / SAVED).model_copy(update={"train": train, "base_url": setup.url})
+    embedder = SentenceEmbedder(study.refine.embedder)
+    arm = prepare(study, folder, embedder)
+    dataset = make_dataset(
+        arm.material, train, embedder, place=str(folder), seed=study.seed, generation=arm.generation,
+        variants=arm.variants, lengths=row_lengths(train),
+    )  # fmt: skip
+    return [row for one in dataset.sets for row in one.rows]
+
+
+def equalised(arms: Mapping[str, Sequence[Row]], setup: Setup) -> dict[str, list[Row]]:
+    """As many rows of each culture in every arm: those of the arm with fewest, and no more than the size asks for.
+
+    A difference between arms is then one of what the rows say, not of how many there are.
+    """
+    grouped = {arm: _by_culture(rows) for arm, rows in arms.items()}
+    cultures = sorted({culture for own in grouped.values() for culture in own})
+    most = max(1, setup.size.rows // max(1, len(cultures)))
+    seed = setup.options.seed
+    counts = {culture: min(most, *(counted(own[culture]) for own in grouped.values())) for culture in cultures}
+    return {
+        arm: [row for culture in cultures for row in pick(own[culture], counts[culture], seed=seed)]
+        for arm, own in grouped.items()
+    }
+
+
+def cells(one: SuiteResult, other: SuiteResult, *, culture: str | None = None) -> list[Pair]:
+    """Differences in similarity, cell by cell, clustered by question."""
+    return [
+        Pair(pair.difference, question_of(pair.item.id))
+        for pair in pairs(one, other)
+        if culture in {None, pair.item.culture}
+    ]
+
+
+def batteries(one: SuiteResult, other: SuiteResult) -> list[Pair]:
+    """The same clustered by battery: what holds for other batteries, too."""
+    return [Pair(pair.difference, pair.item.cluster) for pair in pairs(one, other)]
+
+
+def question_of(item: str) -> str:
+    """The question of an item of the opinions suite."""
+    return item.split("/", maxsplit=1)[0]
+
+
+def measured(setup: Setup) -> dict[str, SuiteResult]:
+    """Results of the opinions suite by arm.
+
+    Raises:
+        CultureParkError: For an arm without a result.
+    """
+    with closing(open_store(setup.run(MEASURED), create=False)) as store:
+        found = results(setup, load_results(store), OPINIONS)
+    for arm in setup.arms:
+        if arm not in found:
+            raise CultureParkError(f"{setup.design.name}: arm {arm!r} was not measured; run the same command again")
+    return found
+
+
+def analysis(setup: Setup, name: str, one: str, other: str, others: Sequence[tuple[str, str]] = ()) -> Analysis:
+    """The primary contrast of two arms, further ones, whether training learned anything, and every arm's similarity."""
+    found = measured(setup)
+    primary = contrast(name, cells(found[one], found[other]), unit=SIMILARITY)
+    more = [
+        contrast(f"{mine} minus {theirs}", cells(found[mine], found[theirs]), unit=SIMILARITY)
+        for mine, theirs in others
+        if mine in found and theirs in found
+    ]
+    by_battery = contrast(f"{name}, clustered by battery", batteries(found[one], found[other]), unit=SIMILARITY)
+    return Analysis(
+        primary=primary,
+        secondary=corrected([*more, by_battery]),
+        checks=learned(setup, [arm for arm in (one, other) if arm != BASE]),
+        n={arm: _size(setup, arm) for arm in setup.arms},
+        tables=(similarities(found),),
+        notes=(
+            "n counts the training rows of an arm.",
+            "Similarity is 1 minus the Jensen-Shannon distance to the country's answers, corrected for sampling.",
+        ),
+    )
+
+
+def learned(setup: Setup, arms: Sequence[str]) -> tuple[Check, ...]:
+    """Whether the loss on rows that were held back fell: an arm that learned nothing compares nothing."""
+    checks = []
+    for arm in arms:
+        adapter = read_adapter(setup.adapter(arm))
+        before, after = adapter.validation_loss_before, adapter.validation_loss
+        assert before is not None
+        assert after is not None
+        checks.append(
+            Check(
+                name=f"{arm} learned from its rows",
+                passed=after < before,
+                detail=f"validation loss {before:.3f} before, {after:.3f} after {adapter.steps} steps",
+            )
+        )
+    return tuple(checks)
+
+
+def similarities(found: Mapping[str, SuiteResult]) -> Table:
+    """Mean similarity of each arm over the cells that it answered."""
+    rows: list[tuple[str | int | float | None, ...]] = []
+    for arm, one in found.items():
+        pairs_ = [Pair(item.value, question_of(item.id)) for item in one.items if item.value is not None]
+        level: Contrast = contrast(arm, pairs_, unit=SIMILARITY)
+        rows.append((arm, level.value, level.low, level.high, level.pairs, level.clusters))
+    return Table(
+        title="similarity to the country's held-out answers by arm",
+        columns=("arm", "value", "low", "high", "cells", "questions"),
+        rows=tuple(rows),
+    )
+
+
+def _by_culture(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    grouped: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row.culture].append(row)
+    return grouped
+
+
+def _size(setup: Setup, arm: str) -> int:
+    return 0 if arm == BASE else counted(read_rows(setup.rows(arm)))
