@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from culturepark.benchmarks.opinions.suite import MATRIX
+from culturepark.benchmarks.opinions.summary import MATRIX
 from culturepark.benchmarks.results import save_result
 from culturepark.benchmarks.signatures import signatures
 from culturepark.benchmarks.task import BenchSettings, Counts, ItemScore, SuiteResult, Table
