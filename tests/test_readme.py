@@ -17,7 +17,9 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text("utf-8
 @pytest.mark.slow
 def test_readme_blocks_run(tmp_path: Path) -> None:
     languages = [language for language, _ in BLOCKS]
-    assert languages == ["text", "sh", "sh", "python", "sh", "sh", "sh", "sh", "sh", "text", "sh", "sh", "python"]
+    assert languages == (
+        ["text", "sh", "sh", "python", "sh", "sh", "sh", "sh", "sh", "text", "sh", "sh", "text", "text", "sh", "python"]
+    )
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     with serving() as stub:
         environment = {**os.environ, "PATH": path, "SERVER": stub.base_url}

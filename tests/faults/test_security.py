@@ -99,13 +99,17 @@ UNSAFE = {
 }
 
 
+# Work between processes of one run, on connections that Ray's token guards; nothing of it is kept or comes from outside.
+ALLOWED = {"pickled data": ["runtime/engines/packing.py"]}
+
+
 @pytest.mark.parametrize("what", UNSAFE)
 def test_no_source_uses(what: str) -> None:
     sources = [path for stage in STAGES for path in (ROOT / stage).rglob("*.py")]
     sources += (ROOT / "src/culturepark").glob("*.py")
     assert len(sources) > 150
-    found = [str(path) for path in sources if re.search(UNSAFE[what], path.read_text(encoding="utf-8"))]
-    assert found == []
+    found = [path for path in sources if re.search(UNSAFE[what], path.read_text(encoding="utf-8"))]
+    assert [path.relative_to(ROOT).as_posix() for path in found] == ALLOWED.get(what, [])
 
 
 def test_code_is_executed_at_one_place_only_for_protocols() -> None:
