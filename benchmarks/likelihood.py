@@ -81,8 +81,7 @@ class LikelihoodModel:
             CultureParkError: For a model that is not at hand as safetensors.
         """
         refuse_endpoint(spec)
-        # Not the identity of the quantised file that is served: the two differ in the third digit.
-        self.identity = f"float32:{spec.identity.removeprefix('builtin:')}"
+        self.identity = float_identity(spec)
         self._model, self._tokenizer = load_local(spec.name, spec.adapter)
         self._gathering: list[Request] = []
         """What the next batch weighs."""
@@ -130,6 +129,11 @@ class LikelihoodModel:
                 )
             )
         return replies
+
+
+def float_identity(spec: ModelSpec) -> str:
+    """Name a model in floats; the quantised file that is served is another model, which differs in the third digit."""
+    return f"float32:{spec.identity.removeprefix('builtin:')}"
 
 
 def refuse_endpoint(spec: ModelSpec) -> None:

@@ -11,6 +11,7 @@ from culturepark.benchmarks.bench import bench
 from culturepark.benchmarks.dialogue.settings import DialogueSettings
 from culturepark.benchmarks.dialogue.settings import Measure as Measured
 from culturepark.benchmarks.experiments.setup import Setup
+from culturepark.benchmarks.likelihood import float_identity
 from culturepark.benchmarks.suites import DIALOGUE
 from culturepark.benchmarks.task import BenchSettings, SuiteResult, load_task
 from culturepark.personas.roster import load_roster
@@ -190,9 +191,10 @@ def model_of(setup: Setup, arm: str, seed: int = 0) -> str:
 
 
 def results(setup: Setup, found: Sequence[SuiteResult], suite: str) -> dict[str, SuiteResult]:
-    """Results of a suite by arm."""
-    by_model = {one.model: one for one in found if one.suite == suite}
-    return {arm: by_model[model_of(setup, arm)] for arm in (BASE, *setup.arms) if model_of(setup, arm) in by_model}
+    """Results of a suite by arm; arms whose training came to the same weights share one."""
+    by_identity = {one.identity: one for one in found if one.suite == suite}
+    identities = {arm: float_identity(parse_model(model_of(setup, arm))) for arm in (BASE, *setup.arms)}
+    return {arm: by_identity[identity] for arm, identity in identities.items() if identity in by_identity}
 
 
 def _talk(step: Talks, setup: Setup) -> None:

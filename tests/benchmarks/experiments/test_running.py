@@ -24,7 +24,7 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     "small_finetune": ("--talks", "16", "--culture", "arabic,german"),
     "within_culture": ("--talks", "16"),
 }
-QUICK = ("--rows", "8", "--steps", "1", "--cells", "6")
+QUICK = ("--rows", "8", "--steps", "2", "--cells", "6")
 
 
 def run(name: str, folder: Path, *options: str) -> dict[str, Any]:
