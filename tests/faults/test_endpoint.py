@@ -210,7 +210,7 @@ def test_a_server_that_goes_away_pauses_the_run_and_ends_it_with_one_line(tmp_pa
 
     with serving(port=port) as again:
         found = json.loads(finish(["simulate", str(study), "--run", str(run), "--json"], output=output))
-        assert 0 < again.stats.requests < 40 * 8
+        assert len(stub.stats.seen.keys() & again.stats.seen.keys()) <= 10  # what was in flight when the server went
     assert (found["dialogues"], found["failed"]) == (40, [])
 
 
