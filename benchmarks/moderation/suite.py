@@ -192,14 +192,16 @@ def _means(measured: Sequence[Measured]) -> list[Score]:
             if not have:
                 continue
             values = [one.estimates[metric].value for one in have]
-            means = np.nanmean([one.replicates[metric] for one in have], axis=0)
-            low, high = np.nanquantile(means, [0.025, 0.975])
+            drawn = np.array([one.replicates[metric] for one in have])
+            # Of a few texts a draw may hold one class only in every set: it has no mean.
+            means = np.nanmean(drawn[:, ~np.isnan(drawn).all(axis=0)], axis=0)
+            low, high = np.quantile(means, [0.025, 0.975]) if len(means) else (None, None)
             scores.append(
                 Score(
                     name=f"{metric} ({prompted.name})",
                     value=float(np.mean([value for value in values if value is not None])),
-                    low=float(low),
-                    high=float(high),
+                    low=None if low is None else float(low),
+                    high=None if high is None else float(high),
                     n=sum(int((one.labels != NO_ANSWER).sum()) for one in have),
                     clusters=len(have),
                     note="mean over sets; texts are resampled, sets are not",
