@@ -104,7 +104,7 @@ def test_results_are_drawn_and_exported(measured: Running, tab: Any, accessible:
         tab.get_by_role("button", name="Export as one HTML file").click()
     page = Path(download.value.path()).read_text("utf-8")
     assert download.value.suggested_filename == "report.html"
-    assert "<h1>Benchmarks</h1>" in page
+    assert "<h1>Report</h1>" in page
     assert 'src="http' not in page
 
 
