@@ -79,7 +79,7 @@ def test_addresses_are_quoted_and_empty_words_left_out() -> None:
 def test_numbers_as_a_page_writes_them() -> None:
     assert [amount(7), amount(1234567)] == ["7", "1\u202f234\u202f567"]
     assert [money(None), money(0), money(0.0042), money(3.14159)] == ["price unknown", "$0", "$0.0042", "$3.14"]
-    assert protocol_name("/work/own/interview.py:Interview") == "interview.py:Interview"
+    assert protocol_name("/home/ada/interview.py:Interview") == "interview.py:Interview"
 
 
 def nothing(_: Visit) -> None:
