@@ -55,7 +55,7 @@ def bench(
     """Measure models, or a run's talks: scores with intervals, what was refused or unreadable, and what differs."""
     from culturepark import Study
     from culturepark.benchmarks.bench import bench as run_bench
-    from culturepark.runtime.engine import run_to_end
+    from culturepark.runtime.engines.local import run_to_end
 
     def listed(text: str | None) -> list[str] | None:
         return [part.strip() for part in text.split(",") if part.strip()] if text else None

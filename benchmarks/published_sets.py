@@ -10,8 +10,7 @@ from culturepark.benchmarks.contamination import trained_texts, was_trained_on
 from culturepark.benchmarks.published import Entry, Faulty, Layout, PublishedSet, Row, Source, T
 from culturepark.benchmarks.sources import Numbered, hub_rows, local_rows
 from culturepark.benchmarks.task import BenchSettings, NoDataError
-from culturepark.personas.roster import load_roster
-from culturepark.runtime.errors import CultureParkError, unknown
+from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import build, parse_yaml, read_yaml
 from culturepark.training.filters import text_hash
 
@@ -61,13 +60,7 @@ def choose_sets(
     """
     suite = package.rpartition(".")[2]
     entries = _entries(settings, package, layouts)
-    known = load_roster().cultures
-    for culture in settings.cultures:
-        if culture not in known:
-            raise unknown("culture", culture, known)
-    for name in settings.sets:
-        if name not in entries:
-            raise unknown("set", name, entries, place=suite)
+    settings.refuse_unknown(entries, suite=suite)
     named = settings.sets or tuple(name for name, entry in entries.items() if entry.is_here)
     named = tuple(name for name in named if not of_cultures or settings.wants(entries[name].data.culture))
     if not named:

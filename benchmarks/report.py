@@ -16,6 +16,7 @@ from culturepark.runtime.console import plain
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import canonical
 from culturepark.runtime.store import Store
+from culturepark.runtime.whole_file import whole_file
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
 
@@ -72,9 +73,8 @@ def write_report(bench: Bench, folder: Path, talks: Sequence[Transcript] = ()) -
     texts = (report_page(bench, talks), canonical(bench).decode() + "\n")
     try:
         for path, text in zip(written, texts, strict=True):
-            partial = path.with_name(f".{path.name}.partial")
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
+            with whole_file(path) as partial:
+                partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CultureParkError(f"{folder}: the report cannot be written ({error.strerror}); free space there") from None
     return written

@@ -1,5 +1,6 @@
 """What a suite is made of: its description, the settings of a run, and the results that all suites share."""
 
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Final, Literal
 
@@ -7,7 +8,8 @@ from pydantic import Field
 
 from culturepark.benchmarks.dialogue.settings import DialogueSettings
 from culturepark.personas.language import ENGLISH, serving
-from culturepark.runtime.errors import CultureParkError
+from culturepark.personas.roster import load_roster
+from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.record import Record, build, parse_yaml
 
 Scoring = Literal["generate", "likelihood"]
@@ -105,6 +107,19 @@ class BenchSettings(Record):
     def wants(self, culture: str) -> bool:
         """Whether data of a culture is measured with."""
         return not self.cultures or culture in self.cultures
+
+    def refuse_unknown(self, sets: Iterable[str], *, suite: str) -> None:
+        """Check the cultures that are named, and the data sets against those of the suite.
+
+        Raises:
+            CultureParkError: For one that nobody knows.
+        """
+        roster, known = load_roster(), set(sets)
+        for culture in self.cultures:
+            roster.culture(culture)
+        for name in self.sets:
+            if name not in known:
+                raise unknown("set", name, known, place=suite)
 
 
 def language_of(prompt: PromptLanguage, *, data: str) -> str:

@@ -17,7 +17,7 @@ from culturepark.postprocess.claims import claim, sides
 from culturepark.postprocess.judge import Calibration, Judge, SideWeights, ask_pair, judging_model, support
 from culturepark.postprocess.opinion import Verdict
 from culturepark.postprocess.verify import UNDECIDED
-from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.engines.local import run_bounded
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.record import Record, build, parse_yaml
 

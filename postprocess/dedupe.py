@@ -13,7 +13,7 @@ from culturepark.postprocess.marks import Mark, contrasts, marks
 from culturepark.postprocess.near_text import near_text
 from culturepark.postprocess.neighbors import KeptNeighbors, pair_cosines
 from culturepark.postprocess.opinion import MergeReason, Opinion
-from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.engines.local import run_bounded
 from culturepark.runtime.progress import Reporter, Silent
 
 Same = Callable[[str, str], Awaitable[bool]]

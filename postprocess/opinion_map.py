@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from culturepark.postprocess.opinion import Opinion
 from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.record import Record
+from culturepark.runtime.whole_file import whole_file
 
 FEW: Final = 30
 """Opinions up to which PCA shows more than t-SNE, which needs neighbours to speak of."""
@@ -99,11 +100,10 @@ def draw(found: OpinionMap, path: Path) -> None:
         raise CultureParkError(
             f"{path}: {error.name} is not installed, and draws it: `pip install 'culturepark[map]'`"
         ) from None
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
         raise CultureParkError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.store import Store
+from culturepark.runtime.whole_file import whole_file
 from culturepark.simulation.talks import add_talks, load_transcripts
 from culturepark.simulation.transcript import Transcript
 
@@ -33,11 +34,10 @@ def write_whole(out: Path, text: str, *, option: str) -> None:
     Raises:
         CultureParkError: When it cannot be written.
     """
-    partial = out.with_name(f".{out.name}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(out)
+        with whole_file(out) as partial:
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CultureParkError(f"{out}: cannot be written ({error.strerror}); choose another {option}") from None
 

@@ -34,7 +34,7 @@ def fork_talk(
 ) -> None:
     """Go another way from a turn on. What comes before is shared, and never asked for again."""
     from culturepark.protocols.arguments import parse_arguments
-    from culturepark.runtime.engine import run_to_end
+    from culturepark.runtime.engines.local import run_to_end
     from culturepark.runtime.ledger import Tally
     from culturepark.runtime.progress import show_progress
     from culturepark.runtime.store import only_writer

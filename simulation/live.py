@@ -7,7 +7,7 @@ from pathlib import Path
 
 from culturepark.runtime.budget import Budget, BudgetSettings
 from culturepark.runtime.committed import Committed, committed
-from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.engines.local import run_bounded
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
 from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.progress import Reporter

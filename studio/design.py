@@ -20,6 +20,7 @@ from culturepark.protocols.trial import Step, drive, echo, naming, trial_cast
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.read_only import is_run, looking
 from culturepark.runtime.record import parse_yaml
+from culturepark.runtime.whole_file import whole_file
 from culturepark.simulation.talks import TalkRow
 from culturepark.studio.commanding import command, document
 
@@ -186,11 +187,10 @@ def save(folder: Path, name: str, text: str) -> Path:
         )
     parse_yaml(text, place=EDITOR)
     path = folder / f"{name}.yaml"
-    partial = path.with_name(f".{path.name}.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CultureParkError(f"{path}: cannot be written ({error.strerror})") from None
     return path

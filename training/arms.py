@@ -8,7 +8,7 @@ from culturepark import Study
 from culturepark import run as run_study
 from culturepark.runtime.budget import Budget
 from culturepark.runtime.console import note
-from culturepark.runtime.engine import run_to_end
+from culturepark.runtime.engines.local import run_to_end
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.ledger import Ledger, Tally, spent_before
 from culturepark.runtime.models.embedders import Embedder

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 from culturepark.postprocess.fence import quoted
-from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.engines.local import run_bounded
 from culturepark.runtime.hashing import seed_from
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.embedders import Embedder

@@ -13,6 +13,7 @@ from culturepark.runtime.hashing import sha256
 from culturepark.runtime.models.fine_tuning import FineTuning, JobRequest, JobState
 from culturepark.runtime.progress import show_steps
 from culturepark.runtime.record import Record, build, read_text
+from culturepark.runtime.whole_file import whole_file
 from culturepark.training.hosted_settings import HostedSettings
 from culturepark.training.row import Row
 from culturepark.training.tokens import ESTIMATED
@@ -209,7 +210,7 @@ def _at(job: HostedJob, state: JobState) -> HostedJob:
 
 
 def _save(folder: Path, job: HostedJob) -> HostedJob:
-    partial = folder / f".{JOB}.partial"
-    partial.write_text(json.dumps(job.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    partial.replace(folder / JOB)
+    text = json.dumps(job.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n"
+    with whole_file(folder / JOB) as partial:
+        partial.write_text(text, encoding="utf-8")
     return job

@@ -13,6 +13,7 @@ from culturepark.runtime.hashing import sha256
 from culturepark.runtime.models.adapters import CONFIG, DESCRIPTION, Adapter, read_adapter
 from culturepark.runtime.progress import Reporter, Silent
 from culturepark.runtime.record import Record
+from culturepark.runtime.whole_file import whole_file
 from culturepark.training.curves import Curve, draw_curves, write_curves
 from culturepark.training.encoding import EncodedRow, encode_rows, load_tokenizer
 from culturepark.training.lora_settings import LoraSettings
@@ -382,9 +383,8 @@ def _finish(
         write_curves(folder, curve)
         draw_curves(folder, curve, title=folder.name)
         write_card(folder, adapter, provenance)
-        partial = folder / f".{DESCRIPTION}.partial"
-        partial.write_text(adapter.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        partial.replace(folder / DESCRIPTION)
+        with whole_file(folder / DESCRIPTION) as partial:
+            partial.write_text(adapter.model_dump_json(indent=1) + "\n", encoding="utf-8")
     except Exception as error:
         if not out_of_space(error, folder):
             raise

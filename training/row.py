@@ -11,6 +11,7 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import content_id
 from culturepark.runtime.record import Record, build, read_text
 from culturepark.runtime.request import Message
+from culturepark.runtime.whole_file import whole_file
 
 Kind = Literal["survey", "opinion", "dialogue", "distribution", "answer"]
 """`survey`: the question with its scale, the answer, then the opinion. `opinion`: the question, the opinion.
@@ -92,11 +93,9 @@ def row_id(culture: str, messages: Sequence[Message]) -> str:
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write rows as JSON lines; the file appears whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with whole_file(path) as partial, partial.open("w", encoding="utf-8") as file:
         for row in rows:
             file.write(json.dumps(row.model_dump(mode="json"), ensure_ascii=False) + "\n")
-    partial.replace(path)
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.whole_file import whole_file
 from culturepark.training.dataset import Dataset
 from culturepark.training.row import write_rows
 from culturepark.training.settings import Mode, TrainSettings
@@ -43,6 +44,5 @@ def save_dataset(run: Path, dataset: Dataset, settings: TrainSettings) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")

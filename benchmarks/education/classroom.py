@@ -16,6 +16,7 @@ from culturepark.runtime.models.opening import check_address
 from culturepark.runtime.models.spec import ModelSpec, parse_model
 from culturepark.runtime.record import Record, build, read_yaml
 from culturepark.runtime.request import Sampling
+from culturepark.runtime.whole_file import whole_file
 
 CLASSROOM: Final = "classroom.yaml"
 
@@ -101,10 +102,10 @@ def set_up(run: Path, fields: Mapping[str, object], *, begun: bool) -> Path:
         if not spec.talks:
             raise CultureParkError(f"model {model!r} only judges; a lesson needs one that talks")
         check_address(spec, base_url)
-    partial = path.with_name(f".{path.name}.partial")
     try:
         text = yaml.safe_dump(found.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        partial.write_text(text, encoding="utf-8")
-        return partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CultureParkError(f"{path}: cannot be written ({error.strerror})") from None
+    return path

@@ -9,6 +9,7 @@ from culturepark.benchmarks.education.lesson import Guess, Lesson
 from culturepark.postprocess.spreadsheet import read_csv, write_csv
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import build, read_text
+from culturepark.runtime.whole_file import whole_file
 
 FACTS: Final = (
     "schema_version", "id", "consent", "adult", "survey", "culture", "country", "arm", "order", "status", "exchanges",
@@ -62,14 +63,13 @@ def write_lessons(lessons: Iterable[Lesson], path: Path) -> None:
         CultureParkError: When the file cannot be written.
     """
     ordered = sorted(lessons, key=lambda lesson: lesson.id)
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".csv":
-            write_csv(partial, COLUMNS, (row for lesson in ordered for row in _rows(lesson)))
-        else:
-            partial.write_text("".join(lesson.model_dump_json() + "\n" for lesson in ordered), encoding="utf-8")
-        partial.replace(path)
+        with whole_file(path) as partial:
+            if path.suffix == ".csv":
+                write_csv(partial, COLUMNS, (row for lesson in ordered for row in _rows(lesson)))
+            else:
+                partial.write_text("".join(lesson.model_dump_json() + "\n" for lesson in ordered), encoding="utf-8")
     except OSError as error:
         raise CultureParkError(f"{path}: cannot be written ({error.strerror}); choose another file") from None
 

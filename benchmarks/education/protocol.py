@@ -14,6 +14,7 @@ from culturepark.personas.culture import Culture
 from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.whole_file import whole_file
 
 CORRELATIONS: Final = (0.3, 0.5, 0.7)
 
@@ -68,10 +69,9 @@ def write_protocol(page: str, path: Path) -> None:
     Raises:
         CultureParkError: When the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding="utf-8")
-        partial.replace(path)
+        with whole_file(path) as partial:
+            partial.write_text(page, encoding="utf-8")
     except OSError as error:
         raise CultureParkError(f"{path}: cannot be written ({error.strerror}); choose another --out") from None

@@ -12,6 +12,7 @@ from culturepark.benchmarks.task import Table
 from culturepark.runtime.console import plain
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import canonical
+from culturepark.runtime.whole_file import whole_file
 
 MARKDOWN: Final = "report.md"
 JSON: Final = "report.json"
@@ -26,9 +27,8 @@ def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
     written = (folder / MARKDOWN, folder / JSON)
     try:
         for path, text in zip(written, (markdown(report), canonical(report).decode() + "\n"), strict=True):
-            partial = path.with_name(f".{path.name}.partial")
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
+            with whole_file(path) as partial:
+                partial.write_text(text, encoding="utf-8")
     except OSError as error:
         raise CultureParkError(f"{folder}: the report cannot be written ({error.strerror}); free space there") from None
     return written

@@ -19,6 +19,7 @@ from culturepark.runtime.console import note
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.record import Record, build, read_yaml
+from culturepark.runtime.whole_file import whole_file
 
 REGISTRATION: Final = "registration.json"
 
@@ -199,9 +200,8 @@ def register(setup: Setup) -> None:
     if not path.exists():
         try:
             setup.folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{REGISTRATION}.partial")
-            partial.write_text(json.dumps(mine.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
-            partial.replace(path)
+            with whole_file(path) as partial:
+                partial.write_text(json.dumps(mine.model_dump(mode="json"), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise CultureParkError(
                 f"{setup.folder}: cannot be written ({error.strerror}); name another --run"

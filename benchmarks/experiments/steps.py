@@ -17,7 +17,7 @@ from culturepark.benchmarks.task import BenchSettings, SuiteResult, load_task
 from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.runtime.budget import known_price
-from culturepark.runtime.engine import run_to_end
+from culturepark.runtime.engines.local import run_to_end
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.ledger import Tally

@@ -21,7 +21,7 @@ from culturepark.benchmarks.task import (
     load_task,
 )
 from culturepark.personas.roster import load_roster
-from culturepark.runtime.errors import CultureParkError, unknown
+from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.request import Message
 
 
@@ -42,10 +42,9 @@ async def run(asked: Asker, settings: BenchSettings) -> SuiteResult:
         CultureParkError: When there is nothing to ask.
     """
     task = load_task(__package__)
-    known = load_roster().cultures
+    roster = load_roster()
     for culture in settings.cultures:
-        if culture not in known:
-            raise unknown("culture", culture, known)
+        roster.culture(culture)
     questions, problems = load_questions(settings)
     if not questions:
         raise CultureParkError("; ".join(problems) or f"knowledge: no question of {', '.join(settings.cultures)}")

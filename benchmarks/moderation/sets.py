@@ -11,8 +11,7 @@ from culturepark.benchmarks.contamination import trained_texts
 from culturepark.benchmarks.data_sets import Entry, LabelledText, load_set, read_registry, read_user_registry
 from culturepark.benchmarks.task import BenchSettings, NoDataError
 from culturepark.personas.language import ENGLISH, serving
-from culturepark.personas.roster import load_roster
-from culturepark.runtime.errors import CultureParkError, unknown
+from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import parse_yaml
 from culturepark.training.filters import text_hash
 
@@ -50,13 +49,7 @@ def choose_sets(settings: BenchSettings) -> Chosen:
         CultureParkError: For an unknown set or culture.
     """
     entries = _entries(settings)
-    known = load_roster().cultures
-    for culture in settings.cultures:
-        if culture not in known:
-            raise unknown("culture", culture, known)
-    for name in settings.sets:
-        if name not in entries:
-            raise unknown("set", name, entries, place="moderation")
+    settings.refuse_unknown(entries, suite="moderation")
     named = settings.sets or tuple(name for name, entry in entries.items() if _is_here(entry))
     named = tuple(name for name in named if settings.wants(entries[name].data.culture))
     if not named:

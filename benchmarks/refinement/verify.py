@@ -22,7 +22,7 @@ from culturepark.postprocess.calibration import calibrated_judge
 from culturepark.postprocess.judge import Judge
 from culturepark.postprocess.opinion import Verdict
 from culturepark.postprocess.verify import judge_text
-from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.engines.local import run_bounded
 from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.opening import open_model
 from culturepark.runtime.models.spec import parse_model

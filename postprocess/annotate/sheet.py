@@ -13,6 +13,7 @@ from culturepark.postprocess.annotate.tables import Rating, Returned, Sheet, Sta
 from culturepark.postprocess.spreadsheet import read_csv, write_csv
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import seed_from
+from culturepark.runtime.whole_file import whole_file
 
 INSTRUCTIONS: Final = "INSTRUCTIONS.md"
 TIES: Final[tuple[str, ...]] = get_args(Tie)
@@ -76,9 +77,9 @@ def write_sheets(sheet: Sheet, folder: Path, *, force: bool) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         written = []
         for rater in sheet.raters:
-            partial = folder / f".{rater}.csv.partial"
-            write_csv(partial, COLUMNS, rows_of(sheet, rater))
-            written.append(partial.replace(folder / f"{rater}.csv"))
+            written.append(folder / f"{rater}.csv")
+            with whole_file(written[-1]) as partial:
+                write_csv(partial, COLUMNS, rows_of(sheet, rater))
         text = (files("culturepark.postprocess") / "notices" / "annotate.md").read_text(encoding="utf-8")
         told = {"ties": "\n".join(f"- `{tie}`" for tie in TIES), "stances": ", ".join(f"`{word}`" for word in STANCES)}
         (folder / INSTRUCTIONS).write_text(text.format(**told), encoding="utf-8")

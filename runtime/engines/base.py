@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
 
-from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.engines.local import run_bounded
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -21,7 +21,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from culturepark.runtime.budget import BudgetSettings
 from culturepark.runtime.console import note
-from culturepark.runtime.engine import run_bounded
+from culturepark.runtime.engines.local import run_bounded
 from culturepark.runtime.engines.opening import OpenEngine
 from culturepark.runtime.engines.packing import pack
 from culturepark.runtime.engines.worker import DESK, UNPACED, Desk, DeskLeases, Done, Site, Worker, arrived

@@ -20,7 +20,7 @@ from culturepark.postprocess.tables import load_opinions, load_samples
 from culturepark.postprocess.yields import accumulated
 from culturepark.protocols import LoadedProtocol, load_protocol
 from culturepark.runtime.console import note, silent
-from culturepark.runtime.engine import run_to_end
+from culturepark.runtime.engines.local import run_to_end
 from culturepark.runtime.engines import Chosen, Engine, check_engine, open_engine
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256

@@ -12,23 +12,11 @@ import pytest
 
 from tests.commands import command
 from tests.conftest import lacking
+from tests.postprocess.conftest import STUDY as SMALL
 from tests.postprocess.conftest import THEIRS, answer
 from tests.stub_server import StubServer, serving
 
-STUDY = """
-name: quickstart
-model: openai:stub
-base_url: {url}
-seed: 3
-simulate:
-  cultures: [arabic, korean, turkish]
-  questions: [Q27, Q170]
-  pair: conflict
-  protocol: self-guidance
-  protocol_args: {{turns: 6}}
-  talks: 12
-refine: {{keep: entail+novel, dedupe: {{min_cosine: 0.4}}}}
-"""
+STUDY = SMALL.replace("name: small", "name: quickstart")
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -1,0 +1,13 @@
+"""Files that appear whole or not at all: a reader, or a kill in between, finds the old one or the new one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a hidden place beside `path` to write to; what is there takes the path when the block ends well."""
+    partial = path.with_name(f".{path.name}.partial")
+    yield partial
+    partial.replace(path)
