@@ -277,3 +277,27 @@ def test_a_set_of_the_hub_is_loaded_with_the_names_of_its_labels(tmp_path: Path)
     shutil.rmtree(folder)
     (problem,) = choose_sets(settings, "culturepark.benchmarks.harm", HARM).problems
     assert problem.startswith(f"hubbed: hub {folder} (intersentence), split 'validation': cannot be loaded (")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"sets": ("hatechek",)},
+            "harm: no set named 'hatechek'; did you mean 'hatecheck'? Known: crows_pairs, hatecheck, hatecheck_arabic, "
+            "hatecheck_chinese, hatecheck_german, hatecheck_portuguese, hatecheck_spanish, stereoset.",
+        ),
+        (
+            {"cultures": ("korea",)},
+            "no culture named 'korea'; did you mean 'korean'? Known: arabic, bengali, chinese, english, german, korean, "
+            "portuguese, spanish, turkish.",
+        ),
+    ],
+)
+def test_sets_and_cultures_that_nobody_knows_are_named(settings: dict[str, Any], message: str, tmp_path: Path) -> None:
+    write_all(tmp_path)
+
+    with pytest.raises(CultureParkError) as error:
+        choose(tmp_path, **settings)
+
+    assert str(error.value) == message

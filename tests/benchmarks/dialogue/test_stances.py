@@ -41,6 +41,8 @@ def test_conformity_by_hand() -> None:
     found = conformity(held, readings(held, [1, 4, 1, 3, 2, 3, 3, 4]))
 
     assert found == {LILY: pytest.approx(0.5), ABDUL: pytest.approx(0)}
+    # Down the scale is toward the other for whom it lies there: Abdul 1 -> 1/3.
+    assert conformity(held, readings(held, [1, 4, 1, 2])) == {LILY: pytest.approx(0), ABDUL: pytest.approx(2 / 3)}
     # Away from the other counts below 0; the middle one of three readings counts in neither half.
     assert conformity(held, readings(held, [2, None, 4, None, 1, None])) == {LILY: pytest.approx(-1 / 3)}
 
