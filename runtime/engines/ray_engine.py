@@ -5,10 +5,11 @@ import logging
 import os
 import secrets
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, redirect_stdout
 from functools import lru_cache
 from importlib.metadata import version
 from itertools import count, cycle
@@ -137,7 +138,8 @@ async def _check(workers: Sequence[Any]) -> None:
 def _connected(address: str | None, store: Store) -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     main = threading.current_thread() is threading.main_thread()
-    with _private_cluster(store) if address is None else _joined() as options:
+    # Ray prints what befalls its nodes to standard output, where a command's result has to stand alone.
+    with redirect_stdout(sys.stderr), _private_cluster(store) if address is None else _joined() as options:
         try:
             ray.init(
                 address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR, **options

@@ -8,7 +8,6 @@ import sys
 from culturepark.runtime.console import note, plain
 from culturepark.runtime.errors import CultureParkError
 
-
 WAYS_OUT = {
     errno.ENOSPC: "free space and run the same command; everything before is saved",
     errno.EDQUOT: "free space and run the same command; everything before is saved",

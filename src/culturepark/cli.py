@@ -54,7 +54,9 @@ Store = Annotated[str | None, typer.Option(help="Database URL instead of the fol
 Engine = Annotated[str | None, typer.Option(help="local, or ray: talks, refinement and embedding on Ray workers.")]
 Address = Annotated[str | None, typer.Option(help="Of a running Ray cluster; without it, one on this machine.")]
 Model = Annotated[str | None, typer.Option(help="builtin[:NAME[+ADAPTER]], openai:NAME or gguf:PATH.")]
-BaseUrl = Annotated[str | None, typer.Option(help="Address of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1.")]
+BaseUrl = Annotated[
+    str | None, typer.Option(help="Address of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1.")
+]
 Seed = Annotated[int | None, typer.Option(help="Of everything random.")]
 Concurrency = Annotated[int | None, typer.Option(help="Talks in flight.")]
 Money = Annotated[float | None, typer.Option("--budget", help="US dollars that are never exceeded.")]
@@ -69,7 +71,9 @@ Stance = Annotated[str | None, typer.Option(help="sampled, iid, mode, median, re
 Respondents = Annotated[
     str | None, typer.Option(help="Your WVS wave 7 CSV, for --stance respondent; only the answers held are copied.")
 ]
-GroundBy = Annotated[str | None, typer.Option(help="Draw stances from people alike: comma-separated sex, age, education.")]
+GroundBy = Annotated[
+    str | None, typer.Option(help="Draw stances from people alike: comma-separated sex, age, education.")
+]
 Pair = Annotated[str | None, typer.Option(help="natural, conflict or agree.")]
 TalkLanguage = Annotated[
     str | None,
@@ -78,9 +82,14 @@ TalkLanguage = Annotated[
 Limit = Annotated[int | None, typer.Option(help="Talks in all.")]
 Judge = Annotated[
     str | None,
-    typer.Option("--judge-model", help="Who reads and verifies, as --model, or nli:FOLDER_OR_HUB_ID; the talking model by default."),
+    typer.Option(
+        "--judge-model",
+        help="Who reads and verifies, as --model, or nli:FOLDER_OR_HUB_ID; the talking model by default.",
+    ),
 ]
-SecondJudge = Annotated[str | None, typer.Option(help="Another model that judges the same texts; the first one decides.")]
+SecondJudge = Annotated[
+    str | None, typer.Option(help="Another model that judges the same texts; the first one decides.")
+]
 Extract = Annotated[str | None, typer.Option(help="Whose utterances are read: delegates, or all.")]
 Rewrite = Annotated[bool | None, typer.Option(help="Reword contradictions once, and judge what comes of it.")]
 Voice = Annotated[bool | None, typer.Option(help="Put views of the speaker's own into the first person.")]
@@ -379,7 +388,9 @@ def _do(
 
     folder = run or default_folder(study)
     with stoppable(f"everything said so far is saved in {folder}; the same command goes on from there"):
-        result = run_study(study, folder, stages=stages, store_url=store, engine=engine, show=True, every_talk=every_talk)
+        result = run_study(
+            study, folder, stages=stages, store_url=store, engine=engine, show=True, every_talk=every_talk
+        )
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:
@@ -415,4 +426,6 @@ def _report(result: "Result") -> None:
             say(f"judge {result.judge.judge}: {result.judge.words}")
         if result.target is not None:
             say(f"target: {result.target.words}")
-        say(f"read on: culturepark transcripts show --run {result.run}   culturepark samples explain --run {result.run}")
+        say(
+            f"read on: culturepark transcripts show --run {result.run}   culturepark samples explain --run {result.run}"
+        )

@@ -143,7 +143,9 @@ def _basis(yields: YieldCurve | None, talks: int) -> str:
     seen = yields.whole
     said = f"{seen.samples} samples from {seen.talks} talks of the run, growing as talks ^ {seen.exponent:.2f}"
     if not yields.repeated:
-        return f"{said}; every question and culture met once, so nothing tells yet when talks begin to repeat themselves"
+        return (
+            f"{said}; every question and culture met once, so nothing tells yet when talks begin to repeat themselves"
+        )
     if talks > FAR * seen.talks:
         return f"{said}; more than {FAR} times as many talks are far from what was seen"
     return said

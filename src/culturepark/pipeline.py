@@ -1,6 +1,5 @@
 """The main job: survey answers to talks to samples, one stage after the other, resumable everywhere."""
 
-import asyncio
 import resource
 import sys
 import time
@@ -10,18 +9,17 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
-from culturepark.personas import Casting, cast_talks, load_roster, load_survey
+from culturepark.personas import load_roster, load_survey
 from culturepark.personas.casting import Skipped
-from culturepark.personas.roster import Roster
 from culturepark.postprocess.annotate.report import Standing, standing
 from culturepark.postprocess.funnel import Funnel
 from culturepark.postprocess.refine import Models, RefineSettings, refine
 from culturepark.postprocess.tables import load_opinions, load_samples
 from culturepark.postprocess.yields import accumulated
-from culturepark.protocols import LoadedProtocol, load_protocol
+from culturepark.protocols import LoadedProtocol
 from culturepark.runtime.console import note, silent
-from culturepark.runtime.engines.local import run_to_end
 from culturepark.runtime.engines import Chosen, Engine, check_engine, open_engine
+from culturepark.runtime.engines.local import run_to_end
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.ledger import Ledger, Tally
@@ -32,7 +30,7 @@ from culturepark.runtime.progress import Reporter, Silent, show_progress
 from culturepark.runtime.record import Record
 from culturepark.runtime.request import Model, Sampling
 from culturepark.runtime.store import Store, only_writer, open_store
-from culturepark.simulation import Transcript, load_transcripts, plan_talks, simulate
+from culturepark.simulation import Transcript, load_transcripts, simulate
 from culturepark.simulation.cells import PlannedCell, plan_cells
 from culturepark.simulation.exclusions import Exclusion, excluding, load_exclusions
 from culturepark.simulation.talks import save_plans
@@ -152,14 +150,14 @@ def run(
     """
     return run_to_end(
         run_stages(
-                study,
-                folder or default_folder(study),
-                stages=stages,
-                store_url=store_url,
-                engine=engine,
-                show=show,
-                every_talk=every_talk,
-            )
+            study,
+            folder or default_folder(study),
+            stages=stages,
+            store_url=store_url,
+            engine=engine,
+            show=show,
+            every_talk=every_talk,
+        )
     )
 
 
@@ -182,7 +180,6 @@ async def run_stages(
     with only_writer(folder), _opened(folder, store_url) as store:
         tally = Tally()
         async with open_engine(engine, store, budget=study.budget, limits=study.limits, tally=tally) as opened:
-
             tell = note if show else silent
 
             def make_ledger(model: Model) -> Ledger:
@@ -323,13 +320,13 @@ def _to_refine(store: Store, ids: set[str] | None) -> list[Transcript]:
         return talks
     if ids is not None and any(talk.question is not None for talk in complete):
         raise CultureParkError(
-            f"{store.folder}: no complete talk of the study to refine, only forks, imported talks or an earlier study's; "
-            "`culturepark refine --all` reads them"
+            f"{store.folder}: no complete talk of the study to refine, only forks, imported talks or an earlier "
+            "study's; `culturepark refine --all` reads them"
         )
     if complete:
         raise CultureParkError(
-            f"{store.folder}: no complete talk here is about a survey question, so no opinion can be judged or exported; "
-            "import the talks with --question ID"
+            f"{store.folder}: no complete talk here is about a survey question, so no opinion can be judged or "
+            "exported; import the talks with --question ID"
         )
     raise CultureParkError(f"{store.folder}: no complete talk to refine; run `culturepark simulate` first")
 
@@ -344,7 +341,9 @@ def plan(study: Study) -> Planned:
     _check_judges(study.refine, talker=models[0])
     for model in map(parse_model, models):
         if not model.talks:
-            raise CultureParkError(f"model 'nli:{model.name}' judges pairs of texts and cannot talk; give it as --judge-model")
+            raise CultureParkError(
+                f"model 'nli:{model.name}' judges pairs of texts and cannot talk; give it as --judge-model"
+            )
         # Where models are varied, our own among them have no address.
         check_address(model, _address(study, model) if "model" in study.vary else study.base_url)
     parts: dict[tuple[str, str], Part] = {}
@@ -373,8 +372,8 @@ def _check_reach(study: Study, engine: Chosen) -> None:
     for name in (name for name in asked if name is not None):
         if engine.address is not None and parse_model(name).kind in {"builtin", "gguf"}:
             raise CultureParkError(
-                f"--address {engine.address}: {name!r} is served on this machine only; serve it where all machines reach "
-                "it, and use --model openai:NAME --base-url"
+                f"--address {engine.address}: {name!r} is served on this machine only; serve it where all machines "
+                "reach it, and use --model openai:NAME --base-url"
             )
 
 
@@ -405,7 +404,7 @@ def _check_judges(settings: RefineSettings, *, talker: str) -> None:
     """
     judge = parse_model(settings.judge or talker)
     if settings.second_judge is not None and parse_model(settings.second_judge).identity == judge.identity:
-            raise CultureParkError(f"second_judge {settings.second_judge!r} is the judge itself; name another model")
+        raise CultureParkError(f"second_judge {settings.second_judge!r} is the judge itself; name another model")
 
 
 class _OneModel:

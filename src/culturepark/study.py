@@ -34,7 +34,8 @@ class Study(Record):
     """Folders of culture files that add cultures and people, or override shipped ones."""
     simulate: SimulateSettings = SimulateSettings()
     vary: dict[str, JsonValue] = {}
-    """A factorial: factor to values, see `culturepark.simulation.vary`. Every combination is held over the same seeds."""
+    """A factorial: factor to values (see `culturepark.simulation.vary`). Every combination is held over the same
+    seeds."""
     refine: RefineSettings = RefineSettings()
     target: TargetSettings = TargetSettings()
     train: TrainSettings = TrainSettings()

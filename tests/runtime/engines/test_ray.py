@@ -39,6 +39,32 @@ class Circle:
             return None
         return Cue(scene.seats[len(scene.turns) % len(scene.seats)], guidance=scene.rng.choice(["Tell.", "Ask."]))
 '''
+NODE_DIES = """
+import asyncio, sys, time
+from pathlib import Path
+
+import ray
+from ray._private.utils import publish_error_to_driver
+
+from culturepark.runtime.budget import BudgetSettings
+from culturepark.runtime.engines.ray_engine import open_ray
+from culturepark.runtime.ledger import Tally
+from culturepark.runtime.pacing import LimitSettings
+from culturepark.runtime.store import open_store
+
+
+async def main():
+    store = open_store(Path("run"), create=True)
+    async with open_ray(None, store, budget=BudgetSettings(), limits=LimitSettings(), tally=Tally()):
+        client = ray._private.worker.global_worker.gcs_client
+        publish_error_to_driver("node_died", "a node died", gcs_client=client)
+        await asyncio.sleep(2)
+    sys.stdout.write("{}")
+
+
+asyncio.run(main())
+"""
+"""Ray's own way of saying so, without the minute that it takes to notice a death."""
 TOKEN = "5" * 64
 TRIES = 3
 ENVIRONMENT = {
@@ -216,6 +242,15 @@ def test_a_worker_a_node_and_the_driver_die_and_nothing_is_lost(
     assert outcome(tmp_path / "spread", monkeypatch) == outcome(tmp_path / "local", monkeypatch)
     assert again["funnel"] == local["funnel"]
     assert not any(b"canary" in path.read_bytes() for path in (tmp_path / "spread").iterdir())
+
+
+def test_what_ray_says_of_its_nodes_stays_out_of_a_commands_result(tmp_path: Path) -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", NODE_DIES], check=False, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True
+    )
+
+    assert child.stdout == "{}", child.stderr[-3000:]
+    assert "a node died" in child.stderr
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["sqlite", "postgresql"])
