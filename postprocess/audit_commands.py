@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturepark.postprocess.options import Culture, Question
+from culturepark.postprocess.options import Culture, Question, named, named_questions
 from culturepark.runtime.console import JsonFlag, print_json, print_table, say
 from culturepark.runtime.run_folder import QUICKSTART, Run, reading
 
@@ -74,14 +74,13 @@ def map_opinions(
 
     with reading(run) as store:
         study = read_yaml(run / "study.yaml")
-        cultures = culture.split(",") if culture else None
-        questions = [name if ":" in name else f"wvs7:{name}" for name in question.split(",")] if question else None
+        cultures, questions = named(culture), named_questions(question, run)
         opinions = [
             opinion
             for opinion in load_opinions(store)
             if opinion.dropped in {None, "merged"}
-            and (cultures is None or opinion.culture in cultures)
-            and (questions is None or opinion.question in questions)
+            and (not cultures or opinion.culture in cultures)
+            and (not questions or opinion.question in questions)
         ]
         if not opinions:
             raise CultureParkError(

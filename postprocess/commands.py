@@ -7,7 +7,7 @@ import typer
 
 from culturepark.postprocess.annotate.commands import annotate_app
 from culturepark.postprocess.audit_commands import audit_samples, map_opinions
-from culturepark.postprocess.options import Culture, Question
+from culturepark.postprocess.options import Culture, Question, named, named_questions, source_of
 from culturepark.postprocess.removal_commands import remove_question
 from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
 from culturepark.runtime.run_folder import QUICKSTART, Run, reading
@@ -32,7 +32,7 @@ def list_samples(
     from culturepark.postprocess.tables import load_opinions
 
     with reading(run) as store:
-        samples = _selected(store, culture, question)
+        samples = _selected(store, run, culture, question)
         judge = standing(store, load_opinions(store))
     if as_json:
         keys = {"id", "culture", "country", "question", "language", "text", "talk", "turn", "quote", "mass", "stance"}
@@ -73,7 +73,7 @@ def explain_sample(
                 say(trace_text(forward))
             return
         chosen = load_samples(store) if sample is None else [find_sample(store, sample)]
-        found = explain(store, chosen, source=_source(run)) if chosen else []
+        found = explain(store, chosen, source=source_of(run)) if chosen else []
     if as_json:
         documents = [one.model_dump(mode="json") for one in found]
         print_json(documents if sample is None else documents[0])
@@ -103,8 +103,8 @@ def export(
     from culturepark.postprocess.export import export_samples
 
     with reading(run) as store:
-        samples = _selected(store, culture, question)
-        facts = row_facts(sorted({sample.question for sample in samples}), _source(run)) if samples else {}
+        samples = _selected(store, run, culture, question)
+        facts = row_facts(sorted({sample.question for sample in samples}), source_of(run)) if samples else {}
         card = card_text(samples, facts, about_run(store, samples), folder=out.resolve().name) if form == "hf" else ""
     export_samples(samples, out, form=form, facts=facts, card=card, force=force)
     if as_json:
@@ -113,15 +113,7 @@ def export(
     say(f"{len(samples)} samples -> {out}")
 
 
-def _source(run: Path) -> str:
-    """The survey of the run's study."""
-    from culturepark.runtime.record import read_yaml
-
-    return str(read_yaml(run / "study.yaml")["simulate"]["source"])
-
-
-def _selected(store: "Store", culture: str | None, question: str | None) -> "list[Sample]":
+def _selected(store: "Store", run: Path, culture: str | None, question: str | None) -> "list[Sample]":
     from culturepark.postprocess.tables import load_samples
 
-    questions = [name if ":" in name else f"wvs7:{name}" for name in question.split(",")] if question else []
-    return load_samples(store, cultures=culture.split(",") if culture else [], questions=questions)
+    return load_samples(store, cultures=named(culture), questions=named_questions(question, run))

@@ -122,3 +122,14 @@ def test_back_or_forward_but_not_both(refined_once: Refined) -> None:
         r".*: no sample begins with 's_zz'; `culturepark samples list` shows the ids",
         mistake("samples", "explain", "s_zz", "--run", refined_once.run),
     )
+
+
+def test_a_bare_question_is_the_one_of_the_studys_survey(refined: Refined) -> None:
+    listed = document("samples", "list", "--question", "Q27", "--run", refined.run)
+
+    assert listed
+    assert {one["question"] for one in listed} == {"wvs7:Q27"}
+    study = refined.run / "study.yaml"
+    study.write_text(study.read_text("utf-8").replace("source: wvs7", "source: gas"), encoding="utf-8")
+    assert document("samples", "list", "--question", "Q27", "--run", refined.run) == []
+    assert document("samples", "list", "--question", "wvs7:Q27", "--run", refined.run) == listed
