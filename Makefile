@@ -18,11 +18,13 @@ demo: .venv/ready
 	$(BIN)/culturepark transcripts show --run runs/quickstart
 	$(BIN)/culturepark samples explain --run runs/quickstart
 
+# What runs a model, a browser or many processes has the machine to itself; the rest is shared out over the processors.
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
+	$(BIN)/python -m pytest -m slow
 
 check: .venv/ready lint
-	$(BIN)/python -m pytest -m "not slow" -q
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile -q
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -2,15 +2,19 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import settings
 
+from culturepark.__main__ import main
 from tests.stub_server import StubServer, serving
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +28,32 @@ def lacking(what: str) -> None:
     if os.environ.get("CULTUREPARK_REQUIRE_ALL") == "1":
         pytest.fail(f"{what} is required here (CULTUREPARK_REQUIRE_ALL=1)")
     pytest.skip(f"{what} is not on this machine")
+
+
+class Ended(NamedTuple):
+    """What a command left behind."""
+
+    code: int | str | None
+    out: str
+    err: str
+
+
+@pytest.fixture
+def typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Ended]]:
+    """Type a command in `tmp_path`: all that `python -m culturepark` does, without the seconds a new process takes."""
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.chdir(tmp_path)
+
+    def ended(*arguments: object) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["culturepark", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return Ended(caught.value.code, *capsys.readouterr())
+
+    yield ended
+    signal.signal(signal.SIGTERM, handler)
 
 
 @pytest.fixture(scope="session")

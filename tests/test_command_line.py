@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from culturepark.postprocess.explain import explain, explanation_text
 from culturepark.postprocess.tables import load_funnel, load_opinions, load_samples
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Ended
 from tests.stub_server import Fault, serving
 
 ENVIRONMENT = {**os.environ, "OPENAI_API_KEY": "sk-canary-5512", "PYTHONPATH": ""}
@@ -285,17 +285,16 @@ URL = "http://127.0.0.1:1/v1"
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )  # fmt: skip
-def test_mistakes_are_one_line_and_exit_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_mistakes_are_one_line_and_exit_2(
+    arguments: list[str], message: str, typed: Callable[..., Ended], tmp_path: Path
+) -> None:
     (tmp_path / "empty.yaml").write_text("")
     (tmp_path / "broken.yaml").write_text("model: [a")
     (tmp_path / "typo.yaml").write_text("simulate: {cultres: [arabic]}")
     (tmp_path / "mine.py").write_text("1 / 0")
     (tmp_path / "two.yaml").write_text("name: two\nrounds: [{speaker: delegats}]")
 
-    done = culturepark(*arguments, cwd=tmp_path, expect=2)
-
-    assert done.stderr == f"error: {message}\n"
-    assert done.stdout == ""
+    assert typed(*arguments) == Ended(2, "", f"error: {message}\n")
     assert not (tmp_path / "runs").exists()
 
 

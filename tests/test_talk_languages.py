@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from culturepark.cli import app
 from culturepark.personas.surveys.survey import load_survey
 from culturepark.simulation.tongues import ENGLISH_ONLY, tongue_of
+from tests.conftest import Ended
 from tests.stub_server import StubServer, persona_answer, serving
 from tests.test_command_line import culturepark
 
@@ -211,7 +212,7 @@ def test_surveys_list_shows_a_language_and_that_it_is_not_reviewed(tmp_path: Pat
     ],
 )  # fmt: skip
 def test_a_language_that_cannot_be_had_is_one_line_before_anything_is_sent(
-    options: list[str], message: str, tmp_path: Path
+    options: list[str], message: str, typed: Callable[..., Ended], tmp_path: Path
 ) -> None:
     (tmp_path / "pew").mkdir()
     scale = {"codes": [1, 2], "labels": {1: "yes", 2: "no"}, "words": {1: "says yes", 2: "says no"}}
@@ -223,6 +224,4 @@ def test_a_language_that_cannot_be_had_is_one_line_before_anything_is_sent(
     counts = "".join(f"{country},P1,{code},5\n" for country in countries for code in (1, 2))
     (tmp_path / "pew/counts.csv").write_text("country,question,code,count\n" + counts)
 
-    done = culturepark("estimate", *options, cwd=tmp_path, expect=2)
-
-    assert done.stderr == f"error: {message}\n"
+    assert typed("estimate", *options) == Ended(2, "", f"error: {message}\n")

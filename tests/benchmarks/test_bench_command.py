@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from culturepark.benchmarks.moderation.sets import label_words
 from culturepark.runtime.request import Message
 from culturepark.training.row import make_row, write_rows
+from tests.conftest import Ended
 from tests.stub_server import Body, serving
 
 REGISTRY = """\
@@ -179,14 +180,13 @@ def test_texts_that_were_trained_on_are_left_out_and_told(tmp_path: Path) -> Non
         (("moderation", "--scoring", "guess"), "error: quickstart.yaml: bench.scoring = 'guess': input should be 'generate' or 'likelihood'"),
     ],
 )  # fmt: skip
-def test_mistakes_are_one_line_and_leave_nothing(tmp_path: Path, arguments: Sequence[str], expected: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "culturepark", "bench", *arguments, "--run", str(tmp_path / "run")],
-        capture_output=True, text=True, check=False, cwd=tmp_path,
-    )  # fmt: skip
+def test_mistakes_are_one_line_and_leave_nothing(
+    arguments: Sequence[str], expected: str, typed: Callable[..., Ended], tmp_path: Path
+) -> None:
+    done = typed("bench", *arguments, "--run", "run")
 
-    assert done.returncode == 2
-    assert done.stderr.startswith(expected)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert done.err.startswith(expected)
     assert not (tmp_path / "run").exists()
 
 

@@ -22,8 +22,6 @@ TEXT = (ROOT / "docs/distinct.md").read_text(encoding="utf-8")
 
 @pytest.mark.slow
 def test_the_commands_run_and_merging_again_embeds_nothing(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("plotly")
     # Whoever loads an embedder after the first command fails.
     (tmp_path / "barred").mkdir()
     (tmp_path / "barred/sentence_transformers.py").write_text("raise RuntimeError('an embedder is loaded')\n")

@@ -32,8 +32,6 @@ def test_the_layout_is_the_same_each_time(n: int, method: str) -> None:
 
 
 def test_the_page_holds_text_as_text(tmp_path: Path) -> None:
-    pytest.importorskip("plotly")
-
     draw(make_map(OPINIONS, VECTORS), tmp_path / "deep" / "map.html")
 
     page = (tmp_path / "deep" / "map.html").read_text("utf-8")
@@ -45,8 +43,6 @@ def test_the_page_holds_text_as_text(tmp_path: Path) -> None:
 
 
 def test_the_picture_is_a_picture(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-
     draw(make_map(OPINIONS, VECTORS), tmp_path / "map.png")
 
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")

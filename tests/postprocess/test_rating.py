@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from culturepark.postprocess.annotate.items import Item
@@ -39,6 +39,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=20)  # each makes a run and its files
 @given(ROWS)
 def test_both_ways_give_the_same_ratings(
     tmp_path_factory: pytest.TempPathFactory, said: dict[str, dict[str, str]]

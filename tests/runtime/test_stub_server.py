@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import aiohttp
+import jsonschema
 import pytest
 
 from tests import stub_server
@@ -100,7 +101,6 @@ def test_an_own_answer_sees_the_body_and_may_wait() -> None:
 
 
 def test_a_schema_is_answered_with_valid_json_quoting_the_prompt() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
     wanted = {"type": "json_schema", "json_schema": {"name": "opinions", "schema": SCHEMA}}
     with serving() as stub:
         ((_, reply),) = asked(stub, body("I like tea. Work comes first.", response_format=wanted))

