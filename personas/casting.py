@@ -1,10 +1,11 @@
 """Casting: which people sit together about which question, and which stance each of them is held to."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
@@ -24,6 +25,8 @@ from culturepark.runtime.record import Record
 Cast = Literal["cross", "in-culture", "panel"]
 Genders = Literal["female", "male", "mixed", "alternate"]
 STANCES = ("sampled", "iid", "mode", "median", "respondent", "none")
+PAIRINGS: Final = 4
+"""Of the genders of the first two seats."""
 
 
 class CastSettings(Record):
@@ -130,26 +133,28 @@ def cast_talks(settings: CastSettings, roster: Roster, survey: Survey, *, seed: 
     respondents, notes = _respondents(settings, roster, survey, tables)
     stances = Stances(settings.stance, survey, seed, ground_by=settings.ground_by, respondents=respondents)
     people = _People(roster, settings.personas)
-    cells: list[tuple[Question, tuple[str, ...]]] = []
+    cells: list[_Cell] = []
     skipped: list[Skipped] = []
     # Questions turn under the cultures, so that the first talks of a study already cover both.
     for shift in range(len(questions)):
         for place, table in enumerate(tables):
-            question = questions[(shift + place) % len(questions)]
+            turn = (shift + place) % len(questions)
+            question = questions[turn]
             countries = {stances.country(roster.cultures[culture].country) for culture in table}
             unasked = sorted(country for country in countries if not stances.can_answer(question, country))
             skipped += [Skipped(question=question.id, country=country) for country in unasked]
             if not unasked:
-                cells.append((question, table))
+                cells.append(_Cell(question, table, turn))
     if not cells:
         raise CultureParkError(
             "no question was asked in the countries of this cast; choose other questions or cultures"
         )
     wanted = settings.talks or len(cells)
-    talks = [
-        _seat(question, table, number // len(cells), settings, people, stances, number)
-        for number, (question, table) in enumerate(islice(cycle(cells), wanted))
-    ]
+    talks = []
+    for number, cell in enumerate(islice(cycle(cells), wanted)):
+        replicate = number // len(cells)
+        pairing = _pairing(cell.turn, replicate, len(questions))
+        talks.append(_seat(cell, replicate, pairing, settings, people, stances))
     spoken = (_spoken(talk, settings.talk_language, survey) for talk in talks)
     return Casting(
         talks=tuple(spoken),
@@ -175,19 +180,33 @@ def _tables(settings: CastSettings, cultures: Sequence[str]) -> list[tuple[str, 
     ]
 
 
+class _Cell(NamedTuple):
+    """Who talks about what."""
+
+    question: Question
+    table: tuple[str, ...]
+    turn: int
+    """The question's place among those of the study."""
+
+
+def _pairing(turn: int, replicate: int, questions: int) -> int:
+    """Which of the four pairings of genders a cell's talk has.
+
+    It is counted through a table's own talks, and goes on by one wherever questions and pairings would begin to fall
+    together again: so neither a culture nor a question has genders of its own, and cultures meet a question alike.
+    """
+    number = replicate * questions + turn
+    return number + number // math.lcm(questions, PAIRINGS)
+
+
 def _seat(
-    question: Question,
-    table: tuple[str, ...],
-    replicate: int,
-    settings: CastSettings,
-    people: "_People",
-    stances: Stances,
-    number: int,
+    cell: _Cell, replicate: int, pairing: int, settings: CastSettings, people: "_People", stances: Stances
 ) -> CastTalk:
+    question, table, _ = cell
     cultures = [people.roster.cultures[culture] for culture in table]
     seated: list[Persona] = []
     for place, culture in enumerate(table):
-        seated.append(people.next(question, culture, _gender(settings.genders, number, place), taken=seated))
+        seated.append(people.next(question, culture, _gender(settings.genders, pairing, place), taken=seated))
 
     held: list[Stance | None] = []
 
@@ -217,14 +236,15 @@ def _spoken(talk: CastTalk, choice: TalkLanguage, survey: Survey) -> CastTalk:
     return CastTalk(question=question, seats=seats, replicate=talk.replicate)
 
 
-def _gender(genders: Genders, number: int, place: int) -> Gender:
-    """Gender of the seat at a place of the number-th talk."""
+def _gender(genders: Genders, pairing: int, place: int) -> Gender:
+    """Gender of the seat at a place, under one of the pairings of genders."""
     if genders in {"female", "male"}:
         return genders
     if genders == "mixed":
-        return "female" if (number + place) % 2 == 0 else "male"
-    # Four talks run through all pairings of the first two seats; further seats alternate.
-    return "female" if ((number >> min(place, 1)) + place) % 2 == 0 else "male"
+        return "female" if (pairing + place) % 2 == 0 else "male"
+    # Woman and man, man and woman, two women, two men; further seats alternate.
+    steps = (pairing + 1) // 2 if place else pairing
+    return "female" if (steps + place) % 2 == 0 else "male"
 
 
 class _People:

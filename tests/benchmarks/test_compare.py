@@ -176,10 +176,11 @@ def test_the_spread_adds_up_and_names_its_factors(factorial: Path) -> None:
     assert sum(part.share for part in found.components) == pytest.approx(1)
     counts = {part.factor: part.values for part in found.components}
     assert counts.pop("draw") == 24
-    # With two cultures the genders of `alternate` go with the culture, and so does the main contact.
+    # Two cultures, and still their genders and main contacts can be told apart from them.
     assert counts == {
         "question": 3,
-        "culture = main contact": 2,
+        "culture": 2,
+        "main contact": 2,
         "seed": 6,
         "persona = name": 4,
         "protocol": 2,

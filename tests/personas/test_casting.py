@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from culturepark.personas.casting import CastSettings, cast_talks
+from culturepark.personas.casting import CastSettings, CastTalk, cast_talks
 from culturepark.personas.draws import low_discrepancy
 from culturepark.personas.question import Scale
 from culturepark.personas.roster import load_roster
@@ -94,11 +94,32 @@ def test_casts_have_one_main_contact_and_distinct_people(cast: str, seats: list[
         assert len(cultures) == (1 if cast == "in-culture" else len(seats))
 
 
+def genders(talk: CastTalk) -> tuple[str, ...]:
+    return tuple(seat.persona.gender for seat in talk.seats)
+
+
 def test_alternating_genders_run_through_all_pairings() -> None:
     casting = cast_talks(CastSettings(cultures=("korean",), questions=("Q27",), talks=4), ROSTER, SURVEY, seed=1)
 
-    pairings = {tuple(seat.persona.gender for seat in talk.seats) for talk in casting.talks}
-    assert pairings == {("female", "female"), ("female", "male"), ("male", "female"), ("male", "male")}
+    assert [genders(talk) for talk in casting.talks] == [
+        ("female", "male"), ("male", "female"), ("female", "female"), ("male", "male"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("questions", [1, 2, 3, 4, 6, 8])
+@pytest.mark.parametrize("cultures", [("arabic", "korean"), ("arabic", "korean", "turkish"), ()])
+def test_genders_go_neither_with_the_culture_nor_with_the_question(cultures: tuple[str, ...], questions: int) -> None:
+    names, replicates = tuple(SURVEY.questions)[:questions], 4
+    talks = cast_talks(
+        CastSettings(cultures=cultures, questions=names, talks=(len(cultures) or 8) * questions * replicates),
+        ROSTER, SURVEY, seed=1,
+    ).talks  # fmt: skip
+
+    cells = Counter((talk.question.id, talk.seats[1].culture.id, genders(talk)) for talk in talks)
+    of_question = {(talk.question.id, talk.replicate, genders(talk)) for talk in talks}
+
+    assert len(cells) == len(talks), "the replicates of a cell have all pairings"
+    assert len(of_question) == questions * replicates, "cultures that meet a question have the same one"
 
 
 @pytest.mark.parametrize(("pair", "same"), [("conflict", False), ("agree", True)])
