@@ -196,6 +196,14 @@ def statuses(store: Store, ids: Sequence[str]) -> dict[str, Status]:
     return {talk: known[talk] for talk in ids if talk in known}
 
 
+def failures(store: Store) -> list[tuple[str, str]]:
+    """Failed talks with their reasons, in the order of the plan."""
+    query = sa.select(_TALKS.c.id, _TALKS.c.reason).where(_TALKS.c.run_id == store.run_id, _TALKS.c.status == "failed")
+    with store.engine.connect() as connection:
+        rows = connection.execute(query.order_by(_TALKS.c.position, _TALKS.c.id))
+        return [(talk, reason or "") for talk, reason in rows]
+
+
 def _turn_row(store: Store, talk: str, turn: Turn) -> dict[str, Any]:
     return {
         "run_id": store.run_id,
