@@ -120,15 +120,15 @@ def _runs(text: str) -> NDArray[np.uint64]:
     step = codes.itemsize
     runs = np.ndarray((len(codes) - size + 1, size), codes.dtype, codes, strides=(step, step))
     # Runs of different lengths are never the same run.
-    hashes = runs @ _weights(size) + np.uint64(size)
+    hashes: NDArray[np.uint64] = runs @ _weights(size) + np.uint64(size)
     hashes.sort()
-    return hashes[np.concatenate([[True], hashes[1:] != hashes[:-1]])]
+    return np.asarray(hashes[np.concatenate([[True], hashes[1:] != hashes[:-1]])])
 
 
 @lru_cache(maxsize=32)
 def _weights(size: int) -> NDArray[np.uint64]:
     """A letter's weight by its place in a run."""
-    return np.cumprod(np.full(size, HASH, dtype=np.uint64))
+    return np.cumprod(np.full(size, HASH, dtype=np.uint64), dtype=np.uint64)
 
 
 def _breaks_role(text: str, language: str) -> bool:
