@@ -127,6 +127,7 @@ def main() -> None:
     parser.add_argument("--concurrency", default="1,16,64,256,1000")
     parser.add_argument("--delay", type=float, default=0.05, help="seconds a reply")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--talks", type=int, help="talks a round (twice as many as at once, 256 of them or one each)")
     parser.add_argument("--only", help=f"comma-separated: {', '.join(peer.script for peer in PEERS)}")
     parser.add_argument(
         "--checkouts", nargs="*", default=[], type=Path, help="folders of other versions of CulturePark"
@@ -139,7 +140,7 @@ def main() -> None:
     found: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
     with answering(given.delay) as url:
         for concurrency in (int(one) for one in given.concurrency.split(",")):
-            talks = max(4, min(2 * concurrency, 256), concurrency)
+            talks = given.talks or max(4, min(2 * concurrency, 256), concurrency)
             for place in range(given.rounds):
                 for peer in peers:
                     print(f"{concurrency} at once, round {place + 1}: {peer.name}", file=sys.stderr)
