@@ -9,9 +9,7 @@ from pydantic import BaseModel
 
 def canonical(value: Any) -> bytes:
     """Serialize plain data (and records) as JSON with sorted keys and no spaces, UTF-8, unescaped."""
-    return json.dumps(
-        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain
-    ).encode("utf-8", errors="surrogatepass")
+    return _ENCODER.encode(value).encode("utf-8", errors="surrogatepass")
 
 
 def sha256(value: Any) -> str:
@@ -34,3 +32,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
+"""Made once: `json.dumps` makes one for every call."""

@@ -246,8 +246,7 @@ class Ledger:
             self._tell(f"{busy}; nothing is sent for {wait:.0f} s")
 
     def _committed(self, key: str) -> Reply | None:
-        with self._store.engine.connect() as connection:
-            found = connection.scalar(_COMMITTED, {"run": self._store.run_id, "key": key})
+        found = self._store.look_up(_COMMITTED, {"run": self._store.run_id, "key": key})
         return Reply.model_validate(found) if found is not None else None
 
     async def _commit(
@@ -319,7 +318,7 @@ def _chain(messages: tuple[Message, ...]) -> tuple[str, ...]:
     return tuple(hashes)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=32_768)  # what a thousand talks in flight hold
 def _link(parent: str | None, role: str, content: str) -> str:
     return sha256([parent, role, content])
 

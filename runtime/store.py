@@ -9,8 +9,9 @@ import fcntl
 import os
 import queue
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
@@ -120,6 +121,13 @@ class Place(NamedTuple):
     run_id: str
 
 
+class _Job(NamedTuple):
+    """What the writer is to do, and who waits for it."""
+
+    do: Callable[[sa.Connection], Any]
+    done: "asyncio.Future[Any]"
+
+
 class Store:
     """One run's rows. Writes from coroutines are committed in groups by one thread; reads are ordinary."""
 
@@ -127,9 +135,10 @@ class Store:
         self.engine = engine
         self.run_id = run_id
         self.folder = folder
-        self._jobs: queue.SimpleQueue[tuple[Callable[[sa.Connection], Any], Future[Any]] | None]
-        self._jobs = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
+        self._reader: sa.Connection | None = None
+        self._reading = threading.Lock()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
@@ -145,6 +154,33 @@ class Store:
             url = url.set(database=str(Path(url.database).resolve()))
         return Place(self.folder.resolve(), url._replace(password=None).render_as_string(), self.run_id)
 
+    def look_up(self, query: sa.Select[Any], values: Mapping[str, Any]) -> Any:
+        """First value of the first row, or None; asked of the driver itself, over a connection that is kept for this.
+
+        Every request begins with such a question, and SQLAlchemy takes twenty times as long over it as SQLite. The
+        connection begins no transaction, so that each answer is of what is committed by then.
+        """
+        asked = _asked(query, self.engine.dialect)
+        with self._reading:
+            try:
+                if self._reader is None:
+                    self._reader = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                    self._reader.detach()  # the pool's connections keep the isolation that they were prepared with
+                cursor = self._reader.connection.cursor()
+                cursor.execute(asked.sql, asked.given(values))
+                row = cursor.fetchone()
+                cursor.close()
+            except self.engine.dialect.loaded_dbapi.Error:
+                self._stop_reading()  # gone, perhaps with its server; one of the pool's knows, or says what is wrong
+                with self.engine.connect() as connection:
+                    return connection.scalar(query, values)
+        return None if row is None else asked.read(row[0])
+
+    def _stop_reading(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
     async def commit(self, *changes: Put | Change | Grow) -> tuple[int, ...]:
         """Commit changes together; returns how many rows each of them touched.
 
@@ -154,21 +190,20 @@ class Store:
 
     def _apply(self, connection: sa.Connection, change: Put | Change | Grow) -> int:
         table = cast(sa.Table, change.table.__table__)
-        insert = self.insert_new(table)
-        if not isinstance(change, Put):
-            values: Mapping[str, Any]
-            if isinstance(change, Grow):
-                connection.execute(insert, {**change.key, **dict.fromkeys(change.more, 0)})
-                values = {name: table.c[name] + more for name, more in change.more.items()}
-            else:
-                values = change.values
-            matches = [table.c[name] == value for name, value in change.key.items()]
-            return connection.execute(sa.update(table).where(*matches).values(**values)).rowcount
-        if not change.rows:
-            return 0
-        # A single row is counted by every driver.
-        done = connection.execute(insert, change.rows[0] if len(change.rows) == 1 else change.rows)
-        return int(done.rowcount)
+        if isinstance(change, Put):
+            if not change.rows:
+                return 0
+            # A single row is counted by every driver.
+            rows = change.rows[0] if len(change.rows) == 1 else change.rows
+            return int(connection.execute(self.insert_new(table), rows).rowcount)
+        if isinstance(change, Grow):
+            connection.execute(self.insert_new(table), {**change.key, **dict.fromkeys(change.more, 0)})
+            values, update = change.more, _update(table, tuple(change.key), tuple(change.more), grows=True)
+        else:
+            values, update = change.values, _update(table, tuple(change.key), tuple(change.values), grows=False)
+        named = {f"key_{name}": value for name, value in change.key.items()}
+        named |= {f"new_{name}": value for name, value in values.items()}
+        return connection.execute(update, named).rowcount
 
     async def write(self, job: Callable[[sa.Connection], T]) -> T:
         """Run `job` on the writer's connection and return once its transaction is committed.
@@ -178,15 +213,14 @@ class Store:
         if self._writer is None:
             self._writer = threading.Thread(target=self._write_jobs, name="store-writer", daemon=True)
             self._writer.start()
-        future: Future[T] = Future()
-        self._jobs.put((job, future))
-        # Shielded: a commit under way is finished and counted even when its coroutine is cancelled.
-        return await asyncio.shield(asyncio.wrap_future(future))
+        # A job is done and counted even when the coroutine that waits for it is cancelled.
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(job, done))
+        return await done
 
     def insert_new(self, table: sa.Table) -> Any:
         """Build an INSERT that leaves rows already there alone."""
-        dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
-        return dialect.insert(table).on_conflict_do_nothing()
+        return _insert_new(table, self.engine.dialect.name)
 
     def close(self) -> None:
         """Finish pending writes and let go of the database."""
@@ -194,6 +228,7 @@ class Store:
             self._jobs.put(None)
             self._writer.join()
             self._writer = None
+        self._stop_reading()
         self.engine.dispose()
 
     def _write_jobs(self) -> None:
@@ -212,49 +247,112 @@ class Store:
                 if last:
                     return
 
-    def _commit(
-        self, connection: sa.Connection, group: Sequence[tuple[Callable[[sa.Connection], Any], Future[Any]]]
-    ) -> None:
-        outcomes: list[tuple[Any, Exception | None]]
+    def _commit(self, connection: sa.Connection, group: Sequence[_Job]) -> None:
+        outcomes: Sequence[_Outcome]
         try:
             with disk_errors(self.folder):
-                outcomes = _in_one_transaction(connection, [job for job, _ in group])
+                outcomes = _in_one_transaction(connection, [job.do for job in group])
         except Exception as error:
-            outcomes = [(None, error)] * len(group)
-        for (_, future), (result, failure) in zip(group, outcomes, strict=True):
-            if failure is None:
-                future.set_result(result)
-            else:
-                future.set_exception(failure)
+            outcomes = [_Outcome(None, error)] * len(group)
+        waiting: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], _Outcome]]] = defaultdict(list)
+        for job, outcome in zip(group, outcomes, strict=True):
+            waiting[job.done.get_loop()].append((job.done, outcome))
+        for loop, told in waiting.items():
+            # Once for the whole group: to wake a loop is a system call. One that is closed waits for nothing any more.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_tell, told)
+
+
+class _Outcome(NamedTuple):
+    """What a job returned or why it failed."""
+
+    result: Any
+    failure: Exception | None
+
+
+def _tell(told: Sequence[tuple["asyncio.Future[Any]", _Outcome]]) -> None:
+    for done, (result, failure) in told:
+        if done.cancelled():
+            continue
+        if failure is None:
+            done.set_result(result)
+        else:
+            done.set_exception(failure)
 
 
 def _in_one_transaction(
     connection: sa.Connection, jobs: Sequence[Callable[[sa.Connection], Any]]
-) -> list[tuple[Any, Exception | None]]:
+) -> Sequence[_Outcome]:
     """Do jobs and commit; one that breaks a constraint fails alone, any other error fails all.
 
+    Nearly never does one break a constraint, so they are done without savepoints first; if one does, all begin anew.
     Two workers that put the same prompts in another order can lock each other out; the one PostgreSQL ends begins anew.
     """
+    apart = False
     while True:
-        outcomes: list[tuple[Any, Exception | None]] = []
         try:
             with connection.begin():
-                for job in jobs:
-                    savepoint = connection.begin_nested()
-                    try:
-                        result = job(connection)
-                    except sa.exc.IntegrityError as error:
-                        savepoint.rollback()
-                        outcomes.append((None, error))
-                    else:
-                        savepoint.commit()
-                        outcomes.append((result, None))
-                    # Any other error ends the whole transaction; after a full disk SQLite has done so already.
+                return [_apart(connection, job) if apart else _Outcome(job(connection), None) for job in jobs]
+        except sa.exc.IntegrityError:
+            if apart:
+                raise
+            apart = True
         except sa.exc.OperationalError as error:
             if getattr(error.orig, "sqlstate", None) not in STOOD_IN_THE_WAY:
                 raise
-        else:
-            return outcomes
+
+
+def _apart(connection: sa.Connection, job: Callable[[sa.Connection], Any]) -> _Outcome:
+    """Do a job in a savepoint of its own.
+
+    Only a broken constraint is its own fault. Any other error ends the whole transaction; after a full disk SQLite has
+    done so already.
+    """
+    savepoint = connection.begin_nested()
+    try:
+        result = job(connection)
+    except sa.exc.IntegrityError as error:
+        savepoint.rollback()
+        return _Outcome(None, error)
+    savepoint.commit()
+    return _Outcome(result, None)
+
+
+class _Asked(NamedTuple):
+    """A query as the database's driver takes it."""
+
+    sql: str
+    places: Sequence[str] | None
+    """Names of the parameters in order; None where the driver takes them by name."""
+    read: Callable[[Any], Any]
+    """From what the driver gives to the value."""
+
+    def given(self, values: Mapping[str, Any]) -> Any:
+        """The parameters as the driver takes them."""
+        return values if self.places is None else tuple(values[name] for name in self.places)
+
+
+@lru_cache(maxsize=16)
+def _asked(query: sa.Select[Any], dialect: sa.Dialect) -> _Asked:
+    compiled: Any = query.compile(dialect=dialect)
+    (column,) = query.selected_columns
+    read = column.type.dialect_impl(dialect).result_processor(dialect, None)
+    return _Asked(compiled.string, compiled.positiontup, read or (lambda found: found))
+
+
+@lru_cache(maxsize=256)  # to build a statement, and to recognise it as one compiled before, takes longer than to run it
+def _insert_new(table: sa.Table, dialect: str) -> Any:
+    return (sqlite if dialect == "sqlite" else postgresql).insert(table).on_conflict_do_nothing()
+
+
+@lru_cache(maxsize=256)
+def _update(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...], *, grows: bool) -> sa.Update:
+    """Set columns of the row with a key, or add to them: parameters `key_…` and `new_…`."""
+    matches = [table.c[name] == sa.bindparam(f"key_{name}") for name in key]
+    new: dict[str, Any] = {name: sa.bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
+    if grows:
+        new = {name: table.c[name] + more for name, more in new.items()}
+    return sa.update(table).where(*matches).values(new)
 
 
 def open_store(folder: Path, *, url: str | None = None, create: bool = True) -> Store:
@@ -400,8 +498,13 @@ def _engine(url: str) -> sa.Engine:
         ) from None
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

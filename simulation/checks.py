@@ -110,15 +110,25 @@ def _runs(text: str) -> NDArray[np.uint64]:
     Spaces are left out: small models lose some when they copy. Hashes, because the runs themselves would be most of
     what a talk in flight takes in memory.
     """
-    letters = "".join(char for char in text.casefold() if char.isalnum())
+    letters = "".join(filter(str.isalnum, text.casefold()))
     codes = np.frombuffer(letters.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     syllabic = np.count_nonzero(codes >= FIRST_SYLLABIC) > len(codes) / 2
     size = min(SHINGLE[int(syllabic)], len(codes))
     if not size:
         return codes
-    weights = np.cumprod(np.full(size, HASH, dtype=np.uint64))
+    # A view of each run; numpy's own way to make it costs more than all the rest.
+    step = codes.itemsize
+    runs = np.ndarray((len(codes) - size + 1, size), codes.dtype, codes, strides=(step, step))
     # Runs of different lengths are never the same run.
-    return np.unique(np.lib.stride_tricks.sliding_window_view(codes, size) @ weights + np.uint64(size))
+    hashes: NDArray[np.uint64] = runs @ _weights(size) + np.uint64(size)
+    hashes.sort()
+    return np.asarray(hashes[np.concatenate([[True], hashes[1:] != hashes[:-1]])])
+
+
+@lru_cache(maxsize=32)
+def _weights(size: int) -> NDArray[np.uint64]:
+    """A letter's weight by its place in a run."""
+    return np.cumprod(np.full(size, HASH, dtype=np.uint64), dtype=np.uint64)
 
 
 def _breaks_role(text: str, language: str) -> bool:

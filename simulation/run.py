@@ -16,7 +16,7 @@ from culturepark.runtime.progress import Reporter
 from culturepark.runtime.request import Message, Request, Sampling
 from culturepark.runtime.store import Store
 from culturepark.simulation.group_chat import Talk, hold_talk
-from culturepark.simulation.talks import load_transcripts, save_plans, save_turn, set_status, statuses
+from culturepark.simulation.talks import failures, load_transcripts, save_plans, save_turn, set_status, statuses
 from culturepark.simulation.transcript import Transcript
 
 
@@ -60,9 +60,8 @@ async def simulate(
             await set_status(store, talk_id, "complete")
 
     await engine.map(hold, todo, concurrency=concurrency, done=lambda _talk, _nothing: progress.advance())
-    ids = {plan.id for plan in plans}
-    failed = [talk for talk in load_transcripts(store, status="failed") if talk.id in ids]
-    return Simulated(len(plans) - len(failed), tuple((talk.id, talk.reason or "") for talk in failed))
+    failed = tuple((talk, reason) for talk, reason in failures(store) if talk in known)
+    return Simulated(len(plans) - len(failed), failed)
 
 
 def request_seed(transcript: Transcript) -> int:

@@ -7,8 +7,7 @@ from autogen_agentchat.agents import BaseChatAgent
 from autogen_agentchat.base import Response
 from autogen_agentchat.messages import BaseChatMessage, TextMessage
 from autogen_core import CancellationToken
-from autogen_core.model_context import UnboundedChatCompletionContext
-from autogen_core.models import AssistantMessage, LLMMessage, RequestUsage, SystemMessage, UserMessage
+from autogen_core.models import RequestUsage
 
 from culturepark.personas.question import Question
 from culturepark.personas.seat import Seat
@@ -59,9 +58,9 @@ class PersonaAgent(BaseChatAgent):
         self._mixed = speaks_mixed(seats)
         self._client = client
         self._stopper = stopper
-        self._briefing = [_spoken_to(message) for message in briefing(seat, question, mixed=self._mixed)]
-        remembered = [_spoken_to(message) for message in script(seat, seats, turns)]
-        self._context = UnboundedChatCompletionContext(initial_messages=remembered)
+        self._briefing = briefing(seat, question, mixed=self._mixed)
+        # As the ledger takes them: AutoGen's own context would be translated message by message at every turn.
+        self._context = script(seat, seats, turns)
         self._said = [(turn.speaker, turn.text) for turn in turns]
         self._whisper: str | None = None
         """What the moderator whispered for the coming turn only."""
@@ -81,13 +80,13 @@ class PersonaAgent(BaseChatAgent):
         """Hear what was said since the last turn, then speak."""
         self._whisper = None
         for message in messages:
-            await self._hear(message)
+            self._hear(message)
         try:
             spoken = await self._stopper.wait(self._speak())
         except Exception as error:
             self.failure = error
             return Response(chat_message=TextMessage(source=self.name, content="", metadata={FAILED: "yes"}))
-        await self._note(self.name, spoken.text)
+        self._note(self.name, spoken.text)
         reply = spoken.completed.reply
         message = TextMessage(
             source=self.name,
@@ -106,12 +105,12 @@ class PersonaAgent(BaseChatAgent):
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         """Forget the talk."""
-        await self._context.clear()
+        self._context.clear()
         self._said.clear()
 
     async def _speak(self) -> Spoken:
         """Ask; if the turn checks object, ask once more, naming the fault, and keep the better of the two."""
-        memory = [*self._briefing, *await self._context.get_messages()]
+        memory = [*self._briefing, *self._context]
         first = await self._draw(memory, draw=0)
         if not first.flags:
             return first
@@ -119,10 +118,10 @@ class PersonaAgent(BaseChatAgent):
         better = second if len(second.flags) < len(first.flags) else first
         return better._replace(draws=2)
 
-    async def _draw(self, memory: Sequence[LLMMessage], *, draw: int, faults: Sequence[Flag] = ()) -> Spoken:
+    async def _draw(self, memory: Sequence[Message], *, draw: int, faults: Sequence[Flag] = ()) -> Spoken:
         seat = self._seat
         line = next_line(seat, guidance=self._whisper, faults=faults, mixed=self._mixed)
-        request = UserMessage(content=line, source=MODERATOR)
+        request = Message(role="user", content=line)
         others = [name for seat, name in self._names.items() if seat != self.name]
         completed = await self._client.complete([*memory, request], draw=draw, stop=("\n",))
         reply = completed.reply
@@ -131,27 +130,15 @@ class PersonaAgent(BaseChatAgent):
         found = flags(text, said=self._said, speaker=self.name, name=seat.name, language=seat.language, cut=cut)
         return Spoken(text, completed, found, draws=1)
 
-    async def _hear(self, message: BaseChatMessage) -> None:
+    def _hear(self, message: BaseChatMessage) -> None:
         text = message.to_text()
         if message.source != MODERATOR:
-            await self._note(message.source, text)
+            self._note(message.source, text)
         elif message.metadata["private"] == "yes":
             self._whisper = text
         else:
-            await self._context.add_message(self._announced(text))
+            self._context.append(Message(role="user", content=announced(text, language=self._seat.language)))
 
-    def _announced(self, guidance: str) -> UserMessage:
-        return UserMessage(content=announced(guidance, language=self._seat.language), source=MODERATOR)
-
-    async def _note(self, speaker: str, text: str) -> None:
-        await self._context.add_message(UserMessage(content=said(self._names[speaker], text), source=speaker))
+    def _note(self, speaker: str, text: str) -> None:
+        self._context.append(Message(role="user", content=said(self._names[speaker], text)))
         self._said.append((speaker, text))
-
-
-def _spoken_to(message: Message) -> LLMMessage:
-    """A message as AutoGen's contexts hold it."""
-    if message.role == "system":
-        return SystemMessage(content=message.content)
-    if message.role == "assistant":
-        return AssistantMessage(content=message.content, source=MODERATOR)
-    return UserMessage(content=message.content, source=MODERATOR)

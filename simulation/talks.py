@@ -16,6 +16,8 @@ from culturepark.simulation.selection import Selection
 from culturepark.simulation.transcript import Transcript
 
 Status = Literal["planned", "complete", "failed"]
+PLANS_AT_ONCE = 500
+"""Rows of a plan in memory together: each holds its seats in full."""
 
 
 class TalkRow(Base):
@@ -57,18 +59,16 @@ _LINES = cast(sa.Table, TalkLineRow.__table__)
 
 async def save_plans(store: Store, plans: Sequence[Transcript]) -> None:
     """Write down talks that are not there yet; talks of an earlier plan stay as they are, but for their factors."""
-    insert = store.insert_new(_TALKS)
-    rows = [_talk_row(store, plan, position) for position, plan in enumerate(plans)]
-    insert_lines = store.insert_new(_LINES)
-    lines = [line_row(store.run_id, plan, position) for position, plan in enumerate(plans)]
+    for begin in range(0, len(plans), PLANS_AT_ONCE):
+        some = plans[begin : begin + PLANS_AT_ONCE]
+        talks = [_talk_row(store, plan, position) for position, plan in enumerate(some, begin)]
+        lines = [line_row(store.run_id, plan, position) for position, plan in enumerate(some, begin)]
+        await store.commit(Put(TalkRow, talks), Put(TalkLineRow, lines))
     varied = {plan.id: plan.model_dump(mode="json")["factors"] for plan in plans if plan.factors}
+    if not varied:
+        return
 
     def job(connection: sa.Connection) -> None:
-        if rows:
-            connection.execute(insert, rows)
-            connection.execute(insert_lines, lines)
-        if not varied:
-            return
         # A study that varies something may hold talks which were there before it did.
         known = sa.select(_TALKS.c.id, _TALKS.c.plan).where(_TALKS.c.run_id == store.run_id)
         for talk, plan in connection.execute(known).all():
@@ -194,6 +194,14 @@ def statuses(store: Store, ids: Sequence[str]) -> dict[str, Status]:
     with store.engine.connect() as connection:
         known = {talk: cast(Status, status) for talk, status in connection.execute(query)}
     return {talk: known[talk] for talk in ids if talk in known}
+
+
+def failures(store: Store) -> list[tuple[str, str]]:
+    """Failed talks with their reasons, in the order of the plan."""
+    query = sa.select(_TALKS.c.id, _TALKS.c.reason).where(_TALKS.c.run_id == store.run_id, _TALKS.c.status == "failed")
+    with store.engine.connect() as connection:
+        rows = connection.execute(query.order_by(_TALKS.c.position, _TALKS.c.id))
+        return [(talk, reason or "") for talk, reason in rows]
 
 
 def _turn_row(store: Store, talk: str, turn: Turn) -> dict[str, Any]:

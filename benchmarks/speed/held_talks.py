@@ -3,7 +3,8 @@
 Each library holds the same number of talks in its own natural way (`benchmarks/speed/peers/`), in an environment of
 its own that this command makes, against one model server; ours with store and ledger on, the others with what they do
 by default. The bare loop is the limit. Rounds go through all of them in turn, so that a busy minute hits all alike;
-medians and the quartiles of the rounds are printed, and `--json` gives every number.
+medians and the quartiles of the rounds are printed, and `--json` gives every number. `--checkouts` puts other versions
+of CulturePark beside this one (folders, such as `git worktree add` makes).
 """
 
 import argparse
@@ -36,6 +37,13 @@ class Peer(NamedTuple):
     """Empty for what is installed here."""
     packages: tuple[str, ...]
     """Whose versions are printed."""
+    checkout: Path | None = None
+    """Folder of the version of CulturePark that is measured; None for what is installed."""
+
+    @property
+    def name(self) -> str:
+        """How the table calls it."""
+        return self.script if self.checkout is None else self.checkout.name
 
 
 PEERS = (
@@ -78,12 +86,14 @@ def measure(peer: Peer, url: str, *, talks: int, concurrency: int) -> dict[str, 
     before = answered(url)
     command = [python_of(peer), str(SCRIPTS / "measure.py"), peer.script]
     quiet = {**os.environ, "PYTHONWARNINGS": "ignore", "TQDM_DISABLE": "1"}
+    if peer.checkout is not None:
+        quiet["PYTHONPATH"] = str(peer.checkout / "src")
     done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=False, env=quiet)
     if done.returncode:
-        raise SystemExit(f"{peer.script}: {done.stderr[-2000:]}")
+        raise SystemExit(f"{peer.name}: {done.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(done.stdout)
     if found["talks"] != talks:
-        raise SystemExit(f"{peer.script}: {found['talks']} of {talks} talks were held whole")
+        raise SystemExit(f"{peer.name}: {found['talks']} of {talks} talks were held whole")
     found["calls"] = answered(url) - before - TURNS  # less the warm-up's
     return found
 
@@ -117,33 +127,36 @@ def main() -> None:
     parser.add_argument("--concurrency", default="1,16,64,256,1000")
     parser.add_argument("--delay", type=float, default=0.05, help="seconds a reply")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--talks", type=int, help="talks a round (twice as many as at once, 256 of them or one each)")
     parser.add_argument("--only", help=f"comma-separated: {', '.join(peer.script for peer in PEERS)}")
+    parser.add_argument(
+        "--checkouts", nargs="*", default=[], type=Path, help="folders of other versions of CulturePark"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     wanted = given.only.split(",") if given.only else [peer.script for peer in PEERS]
-    peers = [peer for peer in PEERS if peer.script in wanted]
+    peers = [PEERS[0]._replace(checkout=folder.resolve()) for folder in given.checkouts]
+    peers += [peer for peer in PEERS if peer.script in wanted]
     found: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
     with answering(given.delay) as url:
         for concurrency in (int(one) for one in given.concurrency.split(",")):
-            talks = max(4, min(2 * concurrency, 256), concurrency)
+            talks = given.talks or max(4, min(2 * concurrency, 256), concurrency)
             for place in range(given.rounds):
                 for peer in peers:
-                    print(f"{concurrency} at once, round {place + 1}: {peer.script}", file=sys.stderr)
-                    found[concurrency, peer.script].append(measure(peer, url, talks=talks, concurrency=concurrency))
+                    print(f"{concurrency} at once, round {place + 1}: {peer.name}", file=sys.stderr)
+                    found[concurrency, peer.name].append(measure(peer, url, talks=talks, concurrency=concurrency))
     rows = {key: row(rounds) for key, rounds in found.items()}
     if given.json:
         print(json.dumps([{"concurrency": key[0], "peer": key[1], **one} for key, one in rows.items()], indent=2))
         return
     print("| at once | library | talks/s | CPU ms/call | talks per CPU s | KiB a talk in flight |")
     print("|---:|---|---:|---:|---:|---:|")
-    for (concurrency, script), one in rows.items():
+    for (concurrency, name), one in rows.items():
         (rate, low, high), (call, *_), (cpu, *_) = (
             one["talks_per_second"], one["cpu_ms_per_call"], one["talks_per_cpu_second"],
         )  # fmt: skip
         memory = one["mib_over_base"][0] * 1024 / concurrency
-        print(
-            f"| {concurrency} | {script} | {rate:.1f} ({low:.1f}-{high:.1f}) | {call:.2f} | {cpu:.1f} | {memory:.0f} |"
-        )
+        print(f"| {concurrency} | {name} | {rate:.1f} ({low:.1f}-{high:.1f}) | {call:.2f} | {cpu:.1f} | {memory:.0f} |")
     versions = {name: version for one in rows.values() for name, version in one["versions"].items()}
     print("\n" + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())))
 

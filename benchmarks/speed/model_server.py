@@ -1,6 +1,6 @@
 """A model server that is not the bottleneck: `python -m benchmarks.speed.model_server [--delay 0.05] [--workers 2]`.
 
-Several processes share one port; each answers chat completions after a delay with English sentences drawn from the
+Several processes share one port; each answers chat completions after a delay with English words drawn from the
 request's hash, and with usage as a real server counts it. Prints `{"port": …}`; ends at the end of its stdin. The
 tests' server can fail in every way and is ten times slower: this one can only answer.
 """
@@ -67,8 +67,10 @@ def completion(body: bytes) -> bytes:
     """A chat completion for a request's bytes."""
     digest = hashlib.sha256(body).hexdigest()
     draw = Random(digest)
-    # The time and the house number keep two of them from being near copies, which would be asked for again.
-    text = f"{utterance(draw)} That was in {draw.randint(1940, 2020)}, at number {draw.randint(1, 9999)}."
+    # Its words in another order: sentences that come again would be near copies, which ours asks for again.
+    words = utterance(draw).rstrip(".").lower().split()
+    draw.shuffle(words)
+    text = f"{' '.join(words).capitalize()}, at number {draw.randint(1, 9999)}."
     read, written = len(body) // CHARS_PER_TOKEN, len(text) // CHARS_PER_TOKEN
     reply = {
         "id": f"chatcmpl-{digest[:24]}",

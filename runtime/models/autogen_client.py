@@ -41,11 +41,11 @@ class LedgerChatCompletionClient(ChatCompletionClient):
         self._seed = seed
         self._usage = RequestUsage(prompt_tokens=0, completion_tokens=0)
 
-    async def complete(self, messages: Sequence[LLMMessage], *, draw: int = 0, stop: tuple[str, ...] = ()) -> Completed:
-        """Ask with AutoGen's messages; keeps what `CreateResult` has no field for (key, model as served)."""
+    async def complete(self, messages: Sequence[Message], *, draw: int = 0, stop: tuple[str, ...] = ()) -> Completed:
+        """Ask, and keep what `CreateResult` has no field for (key, model as served)."""
         completed = await self._ledger.complete(
             Request(
-                messages=tuple(_message(message) for message in messages),
+                messages=tuple(messages),
                 purpose=self._purpose,
                 sampling=self._sampling.model_copy(update={"stop": (*self._sampling.stop, *stop)}),
                 draw=draw,
@@ -69,7 +69,7 @@ class LedgerChatCompletionClient(ChatCompletionClient):
         """Ask once; `extra_create_args` may hold `draw` and `stop`."""
         if tools or json_output or tool_choice != "auto":
             raise ValueError("talks use no tools and no JSON; ask the ledger directly for those")
-        completed = await self.complete(messages, **extra_create_args)
+        completed = await self.complete([_message(message) for message in messages], **extra_create_args)
         reply = completed.reply
         return CreateResult(
             finish_reason="length" if reply.finish_reason == "length" else "stop",
@@ -96,7 +96,7 @@ class LedgerChatCompletionClient(ChatCompletionClient):
     def count_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
         """Bound from above: a token is at least a byte."""
         assert not tools
-        return sum(len(message.content.encode()) for message in tuple(_message(message) for message in messages))
+        return sum(len(_message(message).content.encode()) for message in messages)
 
     def remaining_tokens(self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = ()) -> int:
         """Unknown in general: the endpoint says when a context is full, and the talk is listed with that."""

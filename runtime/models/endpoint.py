@@ -1,8 +1,9 @@
 """One model behind an OpenAI-compatible server: requests become HTTP bodies, HTTP answers become replies.
 
-The `openai` package does the HTTP (keys, connections, its error classes). Its retries are off: the ledger
-counts and spaces every try. Bodies go in as plain JSON and come out as plain JSON, because the package's
-typed messages cost more than the rest of the call.
+The `openai` package owns the settings (key, address, headers) and what an error answer means. The answers themselves
+come over a session of aiohttp's, the HTTP client that the package would use: its own way there builds typed options,
+a request and a response for every call, which costs four times what sending and reading one takes
+(`docs/speed.md`). There are no retries here: the ledger counts and spaces every try.
 """
 
 import asyncio
@@ -11,17 +12,17 @@ import math
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import httpx2
 import openai
-from httpx2 import AsyncByteStream
-from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from culturepark.runtime.errors import CultureParkError, EndpointDownError, ModelError, RetryableError
 from culturepark.runtime.pacing import REPLY_TIMEOUT
@@ -73,18 +74,17 @@ class Endpoint:
         self._where = base_url or "https://api.openai.com/v1"
         self._timeout = timeout
         self._gives_logprobs = True
-        self._client = AsyncOpenAI(
+        self._tls = httpx2.create_ssl_context()
+        self._client = openai.AsyncOpenAI(
             api_key=api_key(base_url),
             base_url=base_url,
             max_retries=0,
             timeout=timeout,
-            http_client=DefaultAioHttpClient(
-                timeout=timeout,
-                limits=openai.DEFAULT_CONNECTION_LIMITS,
-                follow_redirects=False,
-                event_hooks={"response": [self._bound]},
-            ),
+            # Never sends anything; its own would read the certificates a second time.
+            http_client=httpx2.AsyncClient(verify=self._tls, trust_env=False),
         )
+        self._url = f"{self._client.base_url}chat/completions"
+        self._session: aiohttp.ClientSession | None = None
         self.concurrency = concurrency
 
     def __reduce__(self) -> "tuple[partial[Endpoint], tuple[()]]":
@@ -101,32 +101,66 @@ class Endpoint:
         """
         sent = self.body(request)
         try:
-            # The client's own timeout is one of each read, so a server that drips a byte now and then never meets it.
-            async with asyncio.timeout(self._timeout):
-                body = await self._client.post("/chat/completions", body=sent, cast_to=object)
-        except openai.APIStatusError as error:
-            raise self._status_error(error, sent) from None
-        except openai.APIConnectionError as error:
-            refused = _cause(error, aiohttp.ClientConnectorError)
-            if refused is not None:
-                raise RetryableError(
-                    f"{self._where}: no connection ({refused.os_error.strerror})", reached=False
-                ) from None
-            broken = _cause(error, aiohttp.ClientOSError) or _cause(error, aiohttp.ServerDisconnectedError)
-            late = isinstance(error, openai.APITimeoutError) and broken is None
-            raise self._lost("no reply in time" if late else "the connection broke") from None
+            # One limit for the whole: a server that drips a byte now and then never meets one of each read.
+            async with (
+                asyncio.timeout(self._timeout),
+                self._open().post(self._url, data=_dumped(sent), allow_redirects=False) as response,
+            ):
+                content = await self._whole(response)
+        except aiohttp.ClientConnectorError as error:
+            raise RetryableError(f"{self._where}: no connection ({error.strerror})", reached=False) from None
         except TimeoutError:
             raise self._lost("no reply in time") from None
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, openai.APIResponseValidationError):
+        except aiohttp.ClientError:
+            raise self._lost("the connection broke") from None
+        if not 200 <= response.status < 300:
+            raise self._status_error(self._understood(response, content), sent)
+        # What does not call itself JSON is a page, and shown as such.
+        if not response.headers.get("content-type", "").split(";")[0].endswith("json"):
+            return self.reply(content.decode(errors="replace"), request)
+        try:
+            body = json.loads(content)
+        except (ValueError, RecursionError):
             raise self._lost("the reply is not JSON") from None
         return self.reply(body, request)
 
-    async def _bound(self, response: Any) -> None:
-        """Keep a reply that never ends out of memory. Called by the client before it reads the body."""
-        response.stream = _Bounded(response.stream, self._too_large)
+    def _open(self) -> aiohttp.ClientSession:
+        """The connections, made with the first request: they belong to its event loop."""
+        if self._session is None:
+            limits, client = openai.DEFAULT_CONNECTION_LIMITS, self._client
+            headers = {**client.default_headers, **client.auth_headers}
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    ssl=self._tls, limit=limits.max_connections or 0, keepalive_timeout=limits.keepalive_expiry
+                ),
+                headers={name: value for name, value in headers.items() if isinstance(value, str)},
+                proxy=_proxy(self._url),
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
 
-    def _too_large(self) -> RetryableError:
-        return self._lost(f"the reply is larger than {LARGEST_REPLY // 2**20} MiB")
+    async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
+        """Read a reply, and keep one that never ends out of memory."""
+        content = bytearray()
+        async for chunk in response.content.iter_any():
+            content += chunk
+            if len(content) > LARGEST_REPLY:
+                raise self._lost(f"the reply is larger than {LARGEST_REPLY // 2**20} MiB")
+        return bytes(content)
+
+    def _understood(self, response: aiohttp.ClientResponse, content: bytes) -> openai.APIStatusError:
+        """An error answer as the package reads it."""
+        return self._client._make_status_error_from_response(
+            httpx2.Response(
+                response.status,
+                headers=[
+                    (name, value) for name, value in response.headers.items() if name.lower() != "content-encoding"
+                ],
+                content=content,
+                request=httpx2.Request("POST", self._url),
+            )
+        )
 
     def _lost(self, what: str) -> RetryableError:
         """A reply that may have been written and did not arrive whole."""
@@ -134,6 +168,8 @@ class Endpoint:
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
         await self._client.close()
 
     def body(self, request: Request) -> dict[str, Any]:
@@ -216,26 +252,6 @@ class Endpoint:
             self._gives_logprobs = False
             return RetryableError(f"{self._where}: gives no log-probabilities", kind="again", after=0)
         return ModelError(f"{self._where}: HTTP {status} {said}")
-
-
-class _Bounded(AsyncByteStream):
-    """A body that may not be larger than a reply can be."""
-
-    def __init__(self, stream: AsyncByteStream, too_large: Callable[[], Exception]) -> None:
-        self._stream = stream
-        self._too_large = too_large
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in self._stream:
-            size += len(chunk)
-            if size > LARGEST_REPLY:
-                raise self._too_large()
-            yield chunk
-
-    async def aclose(self) -> None:
-        """Close the connection."""
-        await self._stream.aclose()
 
 
 def api_key(base_url: str | None) -> str:
@@ -335,16 +351,16 @@ def _whole_logprob(content: Sequence[Mapping[str, Any]], label: str) -> dict[str
     return None
 
 
-E = TypeVar("E", bound=BaseException)
+def _dumped(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _cause(error: BaseException | None, kind: type[E]) -> E | None:
-    """The error of a kind below another; the openai package calls refused and broken connections timeouts."""
-    while error is not None:
-        if isinstance(error, kind):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address."""
+    parts, proxies = urlsplit(url), getproxies()
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    return proxies.get(parts.scheme) or proxies.get("all")
 
 
 def _retry_after(headers: Mapping[str, str], *, now: float) -> float | None:

@@ -33,7 +33,9 @@ from culturepark.runtime.store import Store, only_writer, open_store
 from culturepark.simulation import Transcript, load_transcripts, simulate
 from culturepark.simulation.cells import PlannedCell, plan_cells
 from culturepark.simulation.exclusions import Exclusion, excluding, load_exclusions
-from culturepark.simulation.talks import save_plans
+from culturepark.simulation.lines import TalkLine
+from culturepark.simulation.selection import Selection
+from culturepark.simulation.talks import failures, list_talks, save_plans
 from culturepark.study import Study
 from culturepark.target import FIRST_TALKS, TargetResult, first_size, next_size, why_stop
 
@@ -194,9 +196,12 @@ async def run_stages(
                     else:
                         await sitting.do(study, planned, stages)
         planned, ids = sitting.planned, {talk.id for talk in sitting.planned.talks}
-        held = [talk for talk in load_transcripts(store) if every_talk or talk.id in ids]
+        held = [line for line in list_talks(store, Selection()) if every_talk or line.talk in ids]
+        failed = tuple(
+            Failure(talk=talk, reason=reason) for talk, reason in failures(store) if every_talk or talk in ids
+        )
         judge = standing(store, load_opinions(store)) if sitting.funnel is not None else None
-    return _result(folder, planned, held, tally, sitting.seconds, sitting.funnel, target, judge)
+    return _result(folder, planned, held, failed, tally, sitting.seconds, sitting.funnel, target, judge)
 
 
 class _Sitting:
@@ -244,7 +249,7 @@ class _Sitting:
         """Hold talks and refine them in rounds until there are enough samples, or no more to find."""
         target, most = self._study.target, self._study.simulate.talks
         assert target.samples is not None
-        known = {talk.id for talk in load_transcripts(self._store)}
+        known = {line.talk for line in list_talks(self._store, Selection())}
         size = first_size(held_talks(self._study, known), most=most)
         complete, rounds = -1, 0
         while True:
@@ -252,7 +257,8 @@ class _Sitting:
             await self.do(sized, plan(sized), STAGES)
             rounds += 1
             ids = {talk.id for talk in self.planned.talks}
-            talks = [talk.id for talk in load_transcripts(self._store, status="complete") if talk.id in ids]
+            lines = list_talks(self._store, Selection(status="complete"))
+            talks = [line.talk for line in lines if line.talk in ids]
             curve = accumulated(talks, load_opinions(self._store), load_samples(self._store))
             stopped = why_stop(target, curve, size=size, most=most, complete_before=complete)
             if stopped is not None:
@@ -474,22 +480,22 @@ def _silent() -> Iterator[Reporter]:
 def _result(
     folder: Path,
     planned: Planned,
-    held: Sequence[Transcript],
+    held: Sequence[TalkLine],
+    failed: tuple[Failure, ...],
     tally: Tally,
     seconds: dict[str, float],
     funnel: Funnel | None,
     target: TargetResult | None,
     judge: Standing | None,
 ) -> Result:
-    turns = [turn for talk in held for turn in talk.turns]
     return Result(
         run=str(folder),
-        dialogues=sum(talk.status == "complete" for talk in held),
-        failed=tuple(Failure(talk=talk.id, reason=talk.reason or "") for talk in held if talk.status == "failed"),
+        dialogues=sum(line.status == "complete" for line in held),
+        failed=failed,
         skipped=len(planned.skipped),
         notes=planned.notes,
-        turns=len(turns),
-        flagged=sum(bool(turn.flags) for turn in turns),
+        turns=sum(line.turns for line in held),
+        flagged=sum(line.flagged for line in held),
         requests_sent=tally.sent,
         requests_cached=tally.cached,
         unanswered=dict(sorted(tally.unanswered.items())),

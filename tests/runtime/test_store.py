@@ -125,3 +125,39 @@ def test_reading_a_run_that_is_not_there(tmp_path: Path) -> None:
     place = tmp_path / "nothing"
     assert str(refused.value) == f"{place}: there is no run here; `culturepark run --run {place}` makes one"
     assert not place.exists()
+
+
+def test_a_look_up_sees_what_another_process_committed_since_the_last_one(tmp_path: Path) -> None:
+    store, other = open_store(tmp_path), open_store(tmp_path)
+    table = Base.metadata.tables["messages"]
+    query = sa.select(table.c.content).where(table.c.hash == sa.bindparam("hash"))
+
+    assert store.look_up(query, {"hash": "1"}) is None
+    with other.session() as session:
+        session.execute(
+            sa.insert(table), {"run_id": "run", "hash": "1", "parent": None, "role": "user", "content": "x"}
+        )
+
+    assert store.look_up(query, {"hash": "1"}) == "x"
+    store.close()
+    other.close()
+
+
+def test_what_nobody_waits_for_any_more_is_written_all_the_same(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    table = Base.metadata.tables["messages"]
+    row = {"run_id": "run", "hash": "1", "parent": None, "role": "user", "content": "x"}
+
+    async def main() -> None:
+        waiting = asyncio.create_task(store.write(lambda c: c.execute(sa.insert(table), row)))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(main())
+    store.close()
+    again = open_store(tmp_path)
+    with again.engine.connect() as connection:
+        assert connection.scalars(sa.select(table.c.hash)).all() == ["1"]
+    again.close()
