@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from culturepark.runtime.errors import CultureParkError
@@ -185,8 +184,12 @@ class Store:
 
     def insert_new(self, table: sa.Table) -> Any:
         """Build an INSERT that leaves rows already there alone."""
-        dialect = sqlite if self.engine.dialect.name == "sqlite" else postgresql
-        return dialect.insert(table).on_conflict_do_nothing()
+        # Each loads its drivers' dialects, and only one of them is wanted.
+        if self.engine.dialect.name == "sqlite":
+            from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
+        else:
+            from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]  # noqa: PLC0415
+        return insert(table).on_conflict_do_nothing()
 
     def close(self) -> None:
         """Finish pending writes and let go of the database."""
