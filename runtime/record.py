@@ -52,6 +52,8 @@ def parse_yaml(text: str, *, place: str) -> Any:
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
         raise CultureParkError(f"{place}{line}: {problem}; correct the YAML") from None
+    except RecursionError:
+        raise CultureParkError(f"{place}: nested too deeply; correct the YAML") from None
     if document is None:
         raise CultureParkError(f"{place}: the file is empty")
     return document
@@ -77,6 +79,9 @@ def build(record: type[R], data: Any, *, place: str) -> R:
         return record.model_validate(data)
     except ValidationError as error:
         raise CultureParkError(f"{place}: {explain(error, record)}") from None
+    except UnicodeEncodeError as error:
+        # Quoted in the words of a check of ours; pydantic says the same of a value itself.
+        raise CultureParkError(f"{place}: {error.object!r} holds half a character; correct it") from None
 
 
 def explain(error: ValidationError, record: type[Record]) -> str:

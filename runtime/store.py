@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from culturepark.runtime.errors import CultureParkError
@@ -342,7 +341,12 @@ def _asked(query: sa.Select[Any], dialect: sa.Dialect) -> _Asked:
 
 @lru_cache(maxsize=256)  # to build a statement, and to recognise it as one compiled before, takes longer than to run it
 def _insert_new(table: sa.Table, dialect: str) -> Any:
-    return (sqlite if dialect == "sqlite" else postgresql).insert(table).on_conflict_do_nothing()
+    # Each loads its drivers' dialects, and only one of them is wanted.
+    if dialect == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
+    else:
+        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]  # noqa: PLC0415
+    return insert(table).on_conflict_do_nothing()
 
 
 @lru_cache(maxsize=256)

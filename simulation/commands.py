@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturepark.runtime.console import JsonFlag, note, plain, print_json, print_table, say
+from culturepark.runtime.console import JsonFlag, note, plain, print_json, print_json_lines, print_table, say
 from culturepark.runtime.run_folder import QUICKSTART, Run, reading
 from culturepark.simulation.fork_commands import diff_talk, fork_talk
 from culturepark.simulation.options import (
@@ -46,16 +46,14 @@ def list_transcripts(
     as_json: JsonFlag = False,
 ) -> None:
     """List the talks of a run."""
-    selection = _selection(culture, question, protocol, status, limit)
-    if as_json:
-        print_json([_summary(talk) for talk in _selected(run, selection)])
-        return
-    from culturepark.simulation.talks import list_talks
+    from culturepark.simulation.lines import COLUMNS, list_talks
 
     with reading(run) as store:
-        lines = list_talks(store, selection)
-    columns = ("talk", "culture", "question", "topic", "protocol", "language", "turns", "flagged", "status", "fork of")
-    print_table(columns, lines)
+        lines = list_talks(store, _selection(culture, question, protocol, status, limit))
+    if as_json:
+        print_json_lines([line.document for line in lines])
+    else:
+        print_table(COLUMNS, [line.cells for line in lines])
 
 
 @transcripts_app.command("show")
@@ -246,23 +244,6 @@ def _styled(line: "Line") -> None:
 
 def _plain_line(line: "Line") -> None:
     say(plain(line.text))
-
-
-def _summary(talk: "Transcript") -> dict[str, object]:
-    return {
-        "id": talk.id,
-        "question": talk.question.id if talk.question else None,
-        "cultures": [seat.culture.id for seat in talk.seats if seat.role == "delegate"],
-        "protocol": talk.protocol.name,
-        "language": talk.language,
-        "model": talk.model,
-        "turns": len(talk.turns),
-        "flagged": sum(bool(turn.flags) for turn in talk.turns),
-        "stance_distance": talk.stance_distance,
-        "status": talk.status,
-        "reason": talk.reason,
-        "parent": talk.parent.model_dump(mode="json") if talk.parent else None,
-    }
 
 
 def _text(talk: "Transcript", found: "Mapping[int, Sequence[Annotation]]", *, cues: bool) -> str:

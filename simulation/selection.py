@@ -1,10 +1,12 @@
 """Which talks of a run are meant."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from culturepark.runtime.errors import unknown
-from culturepark.simulation.transcript import Transcript
+
+if TYPE_CHECKING:
+    from culturepark.simulation.transcript import Transcript
 
 STATUSES = ("planned", "complete", "failed")
 T = TypeVar("T")
@@ -35,7 +37,7 @@ class Selection(NamedTuple):
         """Whether nothing but the limit leaves a talk out."""
         return self[:4] == (None, None, None, None)
 
-    def of(self, talks: Sequence[Transcript]) -> list[Transcript]:
+    def of(self, talks: "Sequence[Transcript]") -> "list[Transcript]":
         """The talks that fit, in their order, the first `limit` of them.
 
         Raises:
@@ -60,7 +62,7 @@ class Selection(NamedTuple):
         )
 
 
-def facts_of(talk: Transcript) -> Facts:
+def facts_of(talk: "Transcript") -> Facts:
     """What a selection looks at in a transcript."""
     cultures = frozenset(seat.culture.id for seat in talk.seats if seat.role == "delegate")
     return Facts(cultures, talk.question.id if talk.question else "", talk.protocol.name, talk.status)

@@ -5,51 +5,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, cast
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
 
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.store import Base, Change, Put, Store
+from culturepark.runtime.store import Change, Put, Store
 from culturepark.simulation.exclusions import refuse_removed
-from culturepark.simulation.lines import TalkLine, TalkLineRow, line_row, lines_of, load_lines
-from culturepark.simulation.selection import Selection
+from culturepark.simulation.lines import line_row
+from culturepark.simulation.talk_rows import TalkLineRow, TalkRow, TurnRow
 from culturepark.simulation.transcript import Transcript
 
 Status = Literal["planned", "complete", "failed"]
 PLANS_AT_ONCE = 500
 """Rows of a plan in memory together: each holds its seats in full."""
-
-
-class TalkRow(Base):
-    """A talk's fixed part, as decided before its first turn."""
-
-    __tablename__ = "talks"
-
-    run_id: Mapped[str] = mapped_column(primary_key=True)
-    id: Mapped[str] = mapped_column(primary_key=True)
-    position: Mapped[int]
-    """Place in the plan it was first part of; lists are in this order."""
-    question: Mapped[str] = mapped_column(index=True)
-    cultures: Mapped[str]
-    """The delegates' cultures, joined by `+`."""
-    protocol: Mapped[str]
-    status: Mapped[str] = mapped_column(index=True)
-    reason: Mapped[str | None]
-    plan: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
-    """The transcript without its turns."""
-
-
-class TurnRow(Base):
-    """One committed utterance."""
-
-    __tablename__ = "turns"
-
-    run_id: Mapped[str] = mapped_column(primary_key=True)
-    talk: Mapped[str] = mapped_column(primary_key=True)
-    index: Mapped[int] = mapped_column(primary_key=True)
-    speaker: Mapped[str]
-    text: Mapped[str]
-    turn: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
 
 
 _TALKS = cast(sa.Table, TalkRow.__table__)
@@ -59,10 +26,13 @@ _LINES = cast(sa.Table, TalkLineRow.__table__)
 
 async def save_plans(store: Store, plans: Sequence[Transcript]) -> None:
     """Write down talks that are not there yet; talks of an earlier plan stay as they are, but for their factors."""
-    for begin in range(0, len(plans), PLANS_AT_ONCE):
-        some = plans[begin : begin + PLANS_AT_ONCE]
-        talks = [_talk_row(store, plan, position) for position, plan in enumerate(some, begin)]
-        lines = [line_row(store.run_id, plan, position) for position, plan in enumerate(some, begin)]
+    # A talk of an older version has no line, and one as planned would say that it was not held.
+    there = statuses(store, [plan.id for plan in plans])
+    new = [(position, plan) for position, plan in enumerate(plans) if plan.id not in there]
+    for begin in range(0, len(new), PLANS_AT_ONCE):
+        some = new[begin : begin + PLANS_AT_ONCE]
+        talks = [_talk_row(store, plan, position) for position, plan in some]
+        lines = [line_row(store.run_id, plan, position) for position, plan in some]
         await store.commit(Put(TalkRow, talks), Put(TalkLineRow, lines))
     varied = {plan.id: plan.model_dump(mode="json")["factors"] for plan in plans if plan.factors}
     if not varied:
@@ -119,7 +89,7 @@ async def set_status(store: Store, talk: str, status: Status, reason: str | None
     own = {"run_id": store.run_id}
     await store.commit(
         Change(TalkRow, {**own, "id": talk}, {"status": status, "reason": reason}),
-        Change(TalkLineRow, {**own, "talk": talk}, {"status": status}),
+        Change(TalkLineRow, {**own, "talk": talk}, {"status": status, "reason": reason}),
     )
 
 
@@ -148,19 +118,6 @@ def load_transcripts(
         )
         for row in rows
     ]
-
-
-def list_talks(store: Store, selection: Selection) -> list[TalkLine]:
-    """One line for each talk that fits.
-
-    Raises:
-        CultureParkError: For a status that no talk can have.
-    """
-    count = sa.select(sa.func.count()).select_from(_TALKS).where(_TALKS.c.run_id == store.run_id)
-    with store.engine.connect() as connection:
-        talks = int(connection.execute(count).scalar_one())
-    lines = load_lines(store, selection, talks=talks)
-    return lines_of(load_transcripts(store), selection) if lines is None else lines
 
 
 def find_transcript(store: Store, talk: str) -> Transcript:

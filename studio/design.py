@@ -21,7 +21,7 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.read_only import is_run, looking
 from culturepark.runtime.record import parse_yaml
 from culturepark.runtime.whole_file import whole_file
-from culturepark.simulation.talks import TalkRow
+from culturepark.simulation.talk_rows import TalkRow
 from culturepark.studio.commanding import command, document
 
 EDITOR: Final = "the script"

@@ -11,7 +11,8 @@ from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.read_only import looking
 from culturepark.runtime.store import Store
 from culturepark.simulation.selection import STATUSES
-from culturepark.simulation.talks import TalkRow, TurnRow, load_transcripts
+from culturepark.simulation.talk_rows import TalkRow, TurnRow
+from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
 from culturepark.studio.folder import written
 

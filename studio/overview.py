@@ -12,7 +12,7 @@ from culturepark.postprocess.tables import OpinionRow, SampleRow
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.read_only import looking
 from culturepark.runtime.store import Base, Store
-from culturepark.simulation.talks import TalkRow, TurnRow
+from culturepark.simulation.talk_rows import TalkRow, TurnRow
 from culturepark.studio.folder import written
 from culturepark.studio.spending import NOTHING, Spending, Spent
 

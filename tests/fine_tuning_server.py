@@ -29,6 +29,8 @@ class Trouble:
     """Requests that are hit, counted from the first."""
     status: int = 503
     """`drop_before` closes the connection before doing anything, `drop_after` once it is done."""
+    says: str = "try later"
+    """The words of an error."""
 
 
 @dataclass
@@ -135,7 +137,7 @@ def serving(**settings: Any) -> Iterator[FineTuningServer]:
                     self._send(200, b"<html>Please log in</html>", "text/html")
                     return
                 if trouble is not None and trouble.kind == "status":
-                    self._error(trouble.status, "try later")
+                    self._error(trouble.status, trouble.says)
                     return
                 if server.key is not None and self.headers.get("authorization") != f"Bearer {server.key}":
                     self._error(401, "wrong key")

@@ -49,6 +49,7 @@ FaultKind = Literal[
     "odd_finish",  # the text, with a finish_reason no API knows, none at all, or no word
     "huge",  # a reply of 10 MB
     "drip",  # the reply, a byte every tenth of a second
+    "echo",  # an error with `status` that quotes the key
 ]
 
 CHARS_PER_TOKEN = 4
@@ -244,10 +245,12 @@ class StubServer:
         fault = self._struck(number, drawn)
         if fault is not None:
             self.stats.faults[fault.kind] += 1
-            if fault.kind == "status":
+            if fault.kind in {"status", "echo"}:
                 if fault.retry_after is not None:
                     self.stats.told_to_wait[digest] = time.monotonic() + fault.retry_after
-                return _error(fault.status, "the stub was told to fail", _retry_after(fault))
+                quoted = f"cannot read Authorization: {request.headers.get('Authorization')}"
+                message = "the stub was told to fail" if fault.kind == "status" else quoted
+                return _error(fault.status, message, _retry_after(fault))
             if fault.kind == "hang":
                 await asyncio.sleep(3600)
             if fault.kind == "reset":

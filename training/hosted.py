@@ -20,6 +20,8 @@ from culturepark.training.tokens import ESTIMATED
 
 JOB: Final = "job.json"
 """In the folder of a training set: how its hosted job stands."""
+SET_ASIDE: Final = "job-{}.json"
+"""Beside it: a job that came to nothing, by its id."""
 
 
 class HostedJob(Record):
@@ -129,6 +131,16 @@ def tune(
     return _followed(service, job, folder, name=name, every=settings.poll_seconds, sleep=sleep)
 
 
+def set_aside(folder: Path, job: HostedJob) -> None:
+    """Let a job that came to nothing be created anew; the next one does not take it for its own."""
+    (folder / JOB).rename(folder / SET_ASIDE.format(job.job))
+
+
+def _given_up(folder: Path) -> set[str]:
+    before, after = SET_ASIDE.split("{}")
+    return {path.name.removeprefix(before).removesuffix(after) for path in folder.glob(SET_ASIDE.format("*"))}
+
+
 def cancel(service: FineTuning, folder: Path) -> HostedJob:
     """Cancel a folder's job.
 
@@ -173,7 +185,8 @@ def _created(
         suffix=settings.suffix or f"culturepark-{name}",
         seed=seed,
     )
-    return _save(folder, job.model_copy(update={"job": service.create(request), "status": "created"}))
+    created = service.create(request, besides=_given_up(folder))
+    return _save(folder, job.model_copy(update={"job": created, "status": "created"}))
 
 
 def _followed(

@@ -21,7 +21,7 @@ from culturepark.runtime.record import Record
 from culturepark.runtime.store import open_store
 from culturepark.training.curves import read_curves
 from culturepark.training.dataset import Dataset, TrainingSet
-from culturepark.training.hosted import JOB, HostedJob, cancel, estimate_cost, job_inputs, load_job, tune
+from culturepark.training.hosted import JOB, HostedJob, cancel, estimate_cost, job_inputs, load_job, set_aside, tune
 from culturepark.training.hosted_settings import HostedSettings
 from culturepark.training.model_card import Provenance
 from culturepark.training.row import Row
@@ -191,7 +191,7 @@ def _forget_ended(folder: Path, inputs: str, *, again: bool) -> None:
     """With `again`, let a job that came to nothing be created anew."""
     job = load_job(folder)
     if again and job is not None and job.inputs == inputs and job.status in {"failed", "cancelled"}:
-        (folder / JOB).rename(folder / f"job-{job.job}.json")
+        set_aside(folder, job)
 
 
 def _is_paid(one: TrainingSet, seed: int, folder: Path, settings: HostedSettings) -> bool:

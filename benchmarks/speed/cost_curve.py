@@ -30,7 +30,7 @@ from culturepark.simulation import talks as _talks  # noqa: F401  (declares its 
 
 STEEPEST = 1.05
 COPIES = {
-    "talk_lines": {"talk": "talk || :suffix", "position": "position + :behind"},
+    "listed_talks": {"talk": "talk || :suffix", "position": "position + :behind"},
     "talks": {"id": "id || :suffix", "position": "position + :behind", "plan": "replace(plan, id, id || :suffix)"},
     "turns": {"talk": "talk || :suffix"},
     "replies": {"key": "key || :suffix", "prompt": "prompt || :suffix"},

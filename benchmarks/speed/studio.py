@@ -27,7 +27,7 @@ from culturepark.protocols.catalogue import load_protocol
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.store import Store, open_store
 from culturepark.simulation.plan import SimulateSettings, plan_talks
-from culturepark.simulation.talks import TalkRow, TurnRow
+from culturepark.simulation.talk_rows import TalkRow, TurnRow
 from culturepark.simulation.transcript import Transcript
 
 TURNS, LONG = 14, 200

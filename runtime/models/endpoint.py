@@ -39,6 +39,9 @@ TOP_OPTIONS = 200
 """Likely tokens that our own server lists for a scale: its rarer answers are seldom among the first 20."""
 VERDICTS = 3
 """Labels of a judge, whose offsets are fitted to `TOP_LABELS`."""
+SHORTEST_KEY = 16
+"""Characters from which a key is a secret; shorter ones are words for servers that ask for none."""
+HIDDEN = "[the key]"
 NO_TEXT = re.compile("[\0\ud800-\udfff]")
 LARGEST_REPLY = 8 * 2**20
 """Bytes of a reply with everything around it; no reply of a few hundred tokens comes near."""
@@ -75,8 +78,9 @@ class Endpoint:
         self._timeout = timeout
         self._gives_logprobs = True
         self._tls = httpx2.create_ssl_context()
+        self._key = api_key(base_url)
         self._client = openai.AsyncOpenAI(
-            api_key=api_key(base_url),
+            api_key=self._key,
             base_url=base_url,
             max_retries=0,
             timeout=timeout,
@@ -208,11 +212,11 @@ class Endpoint:
         """Read the answer; one that does not have the API's shape is a fault of the endpoint."""
         if not isinstance(body, dict):
             raise EndpointDownError(
-                f"{self._where}: answers, but not as an OpenAI-compatible server (got {_beginning(body)}); "
+                f"{self._where}: answers, but not as an OpenAI-compatible server (got {self._beginning(body)}); "
                 "check --base-url, which usually ends in /v1"
             )
         if "choices" not in body:
-            raise self._lost(f"the reply has no choices: {_beginning(body)}")
+            raise self._lost(f"the reply has no choices: {self._beginning(body)}")
         choices = body["choices"]
         if not choices:
             raise self._lost("the reply's list of choices is empty")
@@ -220,19 +224,19 @@ class Endpoint:
             choice, usage = choices[0], body.get("usage") or {}
             details = usage.get("prompt_tokens_details") or {}
             return Reply(
-                text=_text(choice),
-                finish_reason=_finish_reason(choice),
+                text=self._shown(_text(choice)),
+                finish_reason=self._shown(_finish_reason(choice)),
                 tokens_in=usage.get("prompt_tokens", 0),
                 tokens_out=usage.get("completion_tokens", 0),
                 tokens_cached=details.get("cached_tokens") or 0,
-                model=body.get("model") or self.model,
+                model=self._shown(body.get("model") or self.model),
                 label_logprobs=_label_logprobs(choice, request.labels),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._lost(f"the reply is malformed ({type(error).__name__})") from None
 
     def _status_error(self, error: openai.APIStatusError, sent: Mapping[str, Any]) -> Exception:
-        status, said = error.status_code, _message(error)
+        status, said = error.status_code, self._message(error)
         if status in {408, 409, 429} or status >= 500:
             if status == 429 and "insufficient_quota" in str(error.code):
                 return EndpointDownError(f"{self._where}: the account's quota is used up; top it up and run again")
@@ -253,15 +257,27 @@ class Endpoint:
             return RetryableError(f"{self._where}: gives no log-probabilities", kind="again", after=0)
         return ModelError(f"{self._where}: HTTP {status} {said}")
 
+    def _message(self, error: openai.APIStatusError) -> str:
+        """The server's own words, short; never our request."""
+        body = error.body
+        said = body.get("message") if isinstance(body, dict) else None
+        return self._beginning(said or body or "")
+
+    def _beginning(self, value: object) -> str:
+        return shortened(value, key=self._key, most=120)
+
+    def _shown(self, text: str) -> str:
+        return without_key(text, self._key)
+
 
 def api_key(base_url: str | None) -> str:
     """Read the key from the environment, or the file it names; a server on this machine may go without.
 
     Raises:
-        CultureParkError: When there is none and the server is another machine, or others can read the file.
+        CultureParkError: When there is none for another machine, it is no key, or others can read the file.
     """
     if key := os.environ.get(KEY_VARIABLE):
-        return key
+        return _checked(key, place=KEY_VARIABLE)
     if named := os.environ.get(KEY_FILE_VARIABLE):
         return _key_in(Path(named))
     host = urlsplit(base_url).hostname if base_url else None
@@ -281,8 +297,13 @@ def _key_in(path: Path) -> str:
         raise CultureParkError(f"{KEY_FILE_VARIABLE}={path}: cannot be read ({type(error).__name__})") from None
     if mode & 0o077:
         raise CultureParkError(f"{KEY_FILE_VARIABLE}={path}: others can read the key; run `chmod 600 {path}`")
-    if not key or any(char.isspace() for char in key):
-        raise CultureParkError(f"{KEY_FILE_VARIABLE}={path}: should hold one key and nothing else")
+    return _checked(key, place=f"{KEY_FILE_VARIABLE}={path}")
+
+
+def _checked(key: str, *, place: str) -> str:
+    """A key that can be a header; libraries that are given another one say it in their errors."""
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise CultureParkError(f"{place}: should hold one key and nothing else")
     return key
 
 
@@ -373,13 +394,12 @@ def _retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def _message(error: openai.APIStatusError) -> str:
-    """The server's own words, short; never our request."""
-    body = error.body
-    said = body.get("message") if isinstance(body, dict) else None
-    return _beginning(said or body or "")
+def without_key(text: str, key: str) -> str:
+    """What a server said, without the key: some echo the request's headers in errors, and errors are kept and shown."""
+    return text.replace(key, HIDDEN) if len(key) >= SHORTEST_KEY and isinstance(text, str) else text
 
 
-def _beginning(value: object) -> str:
-    text = " ".join(str(value).split())
-    return repr(text[:120] + ("…" if len(text) > 120 else ""))
+def shortened(value: object, *, key: str, most: int) -> str:
+    """The beginning of what a server said, on one line and in quotes, without the key."""
+    text = without_key(" ".join(str(value).split()), key)
+    return repr(text[:most] + ("…" if len(text) > most else ""))

@@ -6,14 +6,14 @@ Answers are read as plain JSON: the package's typed pages take a proxy's HTML fo
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple, TypeVar
 
 import openai
 from openai import OpenAI
 
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.models.endpoint import KEY_VARIABLE, api_key
+from culturepark.runtime.models.endpoint import KEY_VARIABLE, api_key, shortened, without_key
 
 JOBS: Final = "/fine_tuning/jobs"
 TRIES: Final = 6
@@ -79,7 +79,8 @@ class FineTuning:
         """
         self._where = base_url or "https://api.openai.com/v1"
         self._sleep = sleep
-        self._client = OpenAI(api_key=api_key(base_url), base_url=base_url, max_retries=0, timeout=timeout)
+        self._key = api_key(base_url)
+        self._client = OpenAI(api_key=self._key, base_url=base_url, max_retries=0, timeout=timeout)
 
     def close(self) -> None:
         """Close the connections."""
@@ -99,8 +100,11 @@ class FineTuning:
 
         return self._once(send, lambda: self._file(name))
 
-    def create(self, job: JobRequest) -> str:
-        """Create a job once; returns its id. Where the answer is lost, the job is looked up by its training file."""
+    def create(self, job: JobRequest, *, besides: Collection[str] = ()) -> str:
+        """Create a job once; returns its id. Where the answer is lost, the job is looked up by its training file.
+
+        `besides` are earlier jobs on that file that came to nothing.
+        """
         given = {
             "n_epochs": job.epochs,
             "batch_size": job.batch,
@@ -121,12 +125,12 @@ class FineTuning:
         def send() -> str:
             return str(self._object(self._client.post(JOBS, body=body, cast_to=object), "id")["id"])
 
-        return self._once(send, lambda: self.find_job(job.training_file))
+        return self._once(send, lambda: self.find_job(job.training_file, besides=besides))
 
-    def find_job(self, training_file: str) -> str | None:
-        """The newest job on a training file, or None."""
-        listed = self._list(f"{JOBS}?limit=100")
-        return next((str(one["id"]) for one in listed if one.get("training_file") == training_file), None)
+    def find_job(self, training_file: str, *, besides: Collection[str] = ()) -> str | None:
+        """The newest job on a training file but for those `besides`, or None."""
+        found = (one for one in self._list(f"{JOBS}?limit=100") if one.get("training_file") == training_file)
+        return next((str(one["id"]) for one in found if str(one["id"]) not in besides), None)
 
     def state(self, job: str) -> JobState:
         """How a job stands now."""
@@ -135,7 +139,7 @@ class FineTuning:
     def events(self, job: str, *, seen: set[str]) -> list[JobEvent]:
         """What a job told since, oldest first; `seen` collects the ids."""
         listed = self._list(f"{JOBS}/{job}/events?limit=100")
-        new = [_event(one) for one in reversed(listed) if one["id"] not in seen]
+        new = [_event(one, self._key) for one in reversed(listed) if one["id"] not in seen]
         seen.update(one.id for one in new)
         return new
 
@@ -176,7 +180,7 @@ class FineTuning:
     def _judge(self, error: Exception, *, last: bool) -> None:
         """Raise what no second try can mend, in words; pass over what may pass."""
         if isinstance(error, openai.APIStatusError):
-            status, said = error.status_code, _said(error)
+            status, said = error.status_code, self._said(error)
             if status in {401, 403}:
                 raise FineTuningError(f"{self._where}: the key was refused (HTTP {status}); check {KEY_VARIABLE}")
             if (status not in {408, 409, 429} and status < 500) or last:
@@ -213,36 +217,35 @@ class FineTuning:
             status=str(found["status"]),
             model=found.get("fine_tuned_model"),
             trained_tokens=found.get("trained_tokens"),
-            reason=str(error["message"]) if isinstance(error, dict) and error.get("message") else None,
+            reason=without_key(str(error["message"]), self._key)
+            if isinstance(error, dict) and error.get("message")
+            else None,
         )
 
     def _foreign(self, answer: object) -> FineTuningError:
         return FineTuningError(
-            f"{self._where}: answers, but not as an OpenAI-compatible fine-tuning service ({_short(answer)}); "
+            f"{self._where}: answers, but not as an OpenAI-compatible fine-tuning service ({self._short(answer)}); "
             "check --base-url, which usually ends in /v1"
         )
 
+    def _said(self, error: openai.APIStatusError) -> str:
+        """The service's own words, short."""
+        body = error.body
+        said = body.get("message") if isinstance(body, dict) else None
+        return self._short(said or body or "")
 
-def _event(one: dict[str, Any]) -> JobEvent:
+    def _short(self, value: object) -> str:
+        return shortened(value, key=self._key, most=160)
+
+
+def _event(one: dict[str, Any], key: str) -> JobEvent:
     told = one.get("data")
     data = told if isinstance(told, dict) else {}
     step, steps, loss = data.get("step"), data.get("total_steps"), data.get("train_loss")
     return JobEvent(
         id=str(one["id"]),
-        message=str(one.get("message", "")),
+        message=without_key(str(one.get("message", "")), key),
         step=step if isinstance(step, int) else None,
         steps=steps if isinstance(steps, int) else None,
         loss=float(loss) if isinstance(loss, int | float) else None,
     )
-
-
-def _said(error: openai.APIStatusError) -> str:
-    """The service's own words, short."""
-    body = error.body
-    said = body.get("message") if isinstance(body, dict) else None
-    return _short(said or body or "")
-
-
-def _short(value: object) -> str:
-    text = " ".join(str(value).split())
-    return repr(text[:160] + ("…" if len(text) > 160 else ""))

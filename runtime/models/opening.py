@@ -9,7 +9,7 @@ from culturepark.runtime.console import note
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.adapter_gguf import adapter_gguf
 from culturepark.runtime.models.builtin import Served, serve
-from culturepark.runtime.models.endpoint import Dialect, Endpoint
+from culturepark.runtime.models.endpoint import KEY_VARIABLE, Dialect, Endpoint
 from culturepark.runtime.models.nli import NliModel
 from culturepark.runtime.models.spec import ModelSpec
 from culturepark.runtime.models.weights import fetch
@@ -83,6 +83,11 @@ def check_address(spec: ModelSpec, base_url: str | None) -> None:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise CultureParkError(
             f"--base-url {base_url!r} is not a web address; write for instance http://127.0.0.1:8000/v1"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise CultureParkError(
+            f"--base-url with a name or password before {parts.hostname} would be written into study.yaml; "
+            f"put the key into {KEY_VARIABLE}"
         )
 
 

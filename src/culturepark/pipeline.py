@@ -33,9 +33,9 @@ from culturepark.runtime.store import Store, only_writer, open_store
 from culturepark.simulation import Transcript, load_transcripts, simulate
 from culturepark.simulation.cells import PlannedCell, plan_cells
 from culturepark.simulation.exclusions import Exclusion, excluding, load_exclusions
-from culturepark.simulation.lines import TalkLine
+from culturepark.simulation.lines import TalkLine, list_talks
 from culturepark.simulation.selection import Selection
-from culturepark.simulation.talks import failures, list_talks, save_plans
+from culturepark.simulation.talks import failures, save_plans
 from culturepark.study import Study
 from culturepark.target import FIRST_TALKS, TargetResult, first_size, next_size, why_stop
 

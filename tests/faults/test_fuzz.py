@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from culturepark.benchmarks.faults.fuzz import Target, attempt, changed, make_targets
+from culturepark.runtime.errors import CultureParkError
 
 NAMES = (
     "WVS CSV", "GlobalOpinionQA CSV", "transcripts", "culture YAML", "protocol script", "study YAML", "data set CSV",
@@ -25,6 +26,31 @@ def test_every_parser_reads_its_document(targets: Mapping[str, tuple[Target, Pat
     assert tuple(targets) == NAMES
     for target, folder in targets.values():
         assert attempt(target, target.seed, folder) == "read"
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "said"),
+    [
+        ("data set registry", b"tweets: " + b"[" * 3000, "nested too deeply; correct the YAML"),
+        (
+            "protocol script",
+            b'name: a\nwhat: b\nrounds: [{speaker: delegates, guidance: [{en: "Ask {\\ud800next}."}]}]\n',
+            "\"no placeholder {\\ud800next}; did you mean 'next'?; known: {topic}, {other}, {next}, {country}\" holds half a "
+            "character; correct it",
+        ),
+    ],
+    ids=["nested too deeply", "half a character"],
+)
+def test_what_was_found_is_refused_in_one_line(
+    name: str, document: bytes, said: str, targets: Mapping[str, tuple[Target, Path]]
+) -> None:
+    target, folder = targets[name]
+    (folder / target.name).write_bytes(document)
+
+    with pytest.raises(CultureParkError) as refused:
+        target.read(folder / target.name)
+
+    assert str(refused.value) == f"{folder / target.name}: {said}"
 
 
 @pytest.mark.slow

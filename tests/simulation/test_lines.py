@@ -4,9 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from culturepark.runtime.store import Base, open_store
-from culturepark.simulation.lines import line_of
+from culturepark.simulation.lines import line_of, list_talks
 from culturepark.simulation.selection import Selection
-from culturepark.simulation.talks import list_talks, load_transcripts
+from culturepark.simulation.talks import load_transcripts
 from tests.commands import command
 from tests.simulation.conftest import Held
 
@@ -30,7 +30,7 @@ def test_lines_are_those_of_the_transcripts(held: Held, selection: Selection, ol
     store = open_store(held.run)
     if older:
         with store.session() as session:
-            session.execute(sa.delete(Base.metadata.tables["talk_lines"]))
+            session.execute(sa.delete(Base.metadata.tables["listed_talks"]))
 
     lines = list_talks(store, selection)
     expected = [line_of(talk) for talk in selection.of(load_transcripts(store))]
@@ -38,4 +38,4 @@ def test_lines_are_those_of_the_transcripts(held: Held, selection: Selection, ol
 
     assert lines == expected
     if selection == Selection():
-        assert [(line.turns, line.fork_of) for line in lines] == [(10, None), (10, f"{talk} at 9"), (10, None)]
+        assert [(line.turns, line.cells[-1]) for line in lines] == [(10, None), (10, f"{talk} at 9"), (10, None)]

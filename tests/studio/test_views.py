@@ -12,7 +12,7 @@ from culturepark.postprocess.opinion import Opinion
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.read_only import is_run, looking
 from culturepark.runtime.store import Base, open_store
-from culturepark.simulation.talks import TalkRow
+from culturepark.simulation.talk_rows import TalkRow
 from culturepark.studio.design import save, try_script
 from culturepark.studio.folder import Folder, written
 from culturepark.studio.forking import wishes

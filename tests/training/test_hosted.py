@@ -14,7 +14,7 @@ import pytest
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.fine_tuning import FineTuning, FineTuningError
 from culturepark.runtime.request import Message
-from culturepark.training.hosted import JOB, cancel, chat_lines, estimate_cost, load_job, tune
+from culturepark.training.hosted import JOB, cancel, chat_lines, estimate_cost, load_job, set_aside, tune
 from culturepark.training.hosted_settings import HostedSettings
 from culturepark.training.row import Row, make_row
 from tests.conftest import ROOT
@@ -103,6 +103,17 @@ def test_a_lost_folder_state_finds_the_job_again(tmp_path: Path) -> None:
         follow(server, tmp_path)
 
     assert (len(server.files), len(server.jobs)) == (2, 1)
+
+
+def test_a_job_that_was_set_aside_is_not_taken_for_the_next_one(tmp_path: Path) -> None:
+    with serving(fail="no") as server:
+        failed = follow(server, tmp_path)
+        set_aside(tmp_path, failed)
+        server.fail = None
+        again = follow(server, tmp_path)
+
+    assert (failed.job, failed.status) == ("ftjob-1", "failed")
+    assert (again.job, again.status) == ("ftjob-2", "succeeded")
 
 
 @pytest.mark.parametrize(
