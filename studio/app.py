@@ -1,6 +1,7 @@
 """The web application: pages on NiceGUI, behind one guard."""
 
-import inspect
+import threading
+from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
@@ -43,6 +44,7 @@ def create_app(folder: Folder, *, token: str | None = None) -> FastAPI:
     )
     for page in PAGES:
         _register(page, folder)
+    app.on_connect(_reading_ahead())
     # Quasar's bar over the page names itself nowhere, which a screen reader stumbles over.
     app.config.quasar_config["loadingBar"]["skipHijack"] = True
     ui.run_with(
@@ -67,11 +69,20 @@ def _register(page: Page, folder: Folder) -> None:
         ui.dark_mode(None if theme not in {"light", "dark"} else theme == "dark")
         with framed(page, PAGES, visit):
             try:
-                drawn = page.draw(visit)
-                if inspect.isawaitable(drawn):
-                    await drawn
+                await page.draw(visit)
             except CultureParkError as error:
                 refused(str(error))
+
+
+def _reading_ahead() -> Callable[[], None]:
+    """What reads the other pages' modules, beside the work, as soon as the first page is on somebody's screen."""
+    ahead = threading.Thread(target=lambda: [page.load() for page in PAGES], name="studio-pages", daemon=True)
+
+    def begin() -> None:
+        if ahead.ident is None:
+            ahead.start()
+
+    return begin
 
 
 def refused(text: str) -> None:

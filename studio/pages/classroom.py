@@ -28,7 +28,7 @@ from culturepark.runtime.store import Store, open_store
 from culturepark.simulation.saved import SAVED, load_saved
 from culturepark.studio.forms import form, lead_to
 from culturepark.studio.handed_in import agreed, guessed, rated
-from culturepark.studio.page import Page, Visit
+from culturepark.studio.page import Visit
 from culturepark.studio.people import culture_dot
 from culturepark.studio.tags import Tag, empty
 
@@ -310,6 +310,3 @@ def _number(name: str, text: str) -> None:
     with Tag("label", classes="field"):
         Tag("span", text)
         Tag("input", type="number", name=name, min="0", max="100", step="1", inputmode="numeric", autocomplete="off")
-
-
-PAGE = Page("/run/{run}/classroom", "Classroom", draw, icon="school", key="c")

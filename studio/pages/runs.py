@@ -5,7 +5,7 @@ import asyncio
 from nicegui import ui
 
 from culturepark.studio.overview import Overview, Overviews
-from culturepark.studio.page import Page, Visit, address
+from culturepark.studio.page import Visit, address
 from culturepark.studio.tags import Tag, empty
 from culturepark.studio.words import amount, money
 
@@ -85,6 +85,3 @@ def _number(name: str, value: object) -> None:
     with Tag("div"):
         Tag("dt", name)
         Tag("dd", value)
-
-
-PAGE = Page("/", "Runs", draw, icon="folder_open", key="r")
