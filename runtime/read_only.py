@@ -4,10 +4,9 @@ import sqlite3
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
 from culturepark.runtime.errors import CultureParkError
@@ -64,17 +63,17 @@ def _engine(folder: Path) -> tuple[sa.Engine, str]:
     database = _file(folder)
     if database is None:
         engine = sa.create_engine((folder / LOCATION).read_text(encoding="utf-8").strip(), poolclass=sa.NullPool)
-        sa.event.listen(engine, "connect", lambda connection, _: _only_read(connection))
+        sa.event.listen(engine, "connect", lambda connection, _: _only_read(connection, engine.dialect))
         return engine, run_id
     if not database.is_file():
         raise CultureParkError(f"{folder}: there is no run here; `culturepark run --run {folder}` makes one")
     return sa.create_engine("sqlite://", poolclass=sa.NullPool, creator=lambda: _connect(database)), run_id
 
 
-def _only_read(connection: Any) -> None:
+def _only_read(connection: Any, dialect: sa.Dialect) -> None:
     """Let a PostgreSQL connection read, and nothing else."""
     there = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
-    for statement in _missing({name for (name,) in there.fetchall()}, _POSTGRESQL):
+    for statement in _missing({name for (name,) in there.fetchall()}, dialect):
         connection.execute(statement)
     connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
     connection.commit()
@@ -113,5 +112,4 @@ def _check_version(engine: sa.Engine, folder: Path) -> None:
         raise CultureParkError(f"{folder}: {found}; open it once with `culturepark transcripts list --run {folder}`")
 
 
-_SQLITE: Final = sqlite.dialect()
-_POSTGRESQL: Final = postgresql.dialect()
+_SQLITE = sa.create_engine("sqlite://").dialect

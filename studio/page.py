@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Final, NamedTuple, cast
@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from culturepark.runtime.errors import CultureParkError
 from culturepark.studio.folder import Folder
+from culturepark.studio.keys import Keys
 
 _importing: Final = threading.Lock()
 
@@ -24,6 +25,9 @@ class Visit:
     params: Mapping[str, str]
     """Parts of the path by name, `run` among them on pages of a run."""
     query: Mapping[str, str]
+    origin: str = ""
+    """How the visitor calls the studio: `http://127.0.0.1:8080`."""
+    keys: Keys = field(default_factory=Keys)
 
     @property
     def run(self) -> Path:
@@ -74,6 +78,11 @@ class Page:
     """Pressed after `g`, goes there; None keeps the page out of the menu."""
     own_heading: bool = False
     """Whether `draw` makes the `<h1>`, because it depends on what is shown."""
+
+    charts: bool = False
+    """Whether Plotly draws on it."""
+    bare: bool = False
+    """Whether it stands alone: no menu, and no way to another page."""
 
     @property
     def of_run(self) -> bool:

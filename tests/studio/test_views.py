@@ -16,6 +16,7 @@ from culturepark.simulation.talks import TalkRow
 from culturepark.studio.design import save, try_script
 from culturepark.studio.folder import Folder
 from culturepark.studio.forking import wishes
+from culturepark.studio.keys import Keys
 from culturepark.studio.meters import Reading, readings
 from culturepark.studio.page import Page, Visit, address, menu
 from culturepark.studio.palette import CULTURES, SPARE, slot
@@ -206,3 +207,14 @@ def test_meters_of_bench_dialogue_stand_beside_opinions(tmp_path: Path) -> None:
         "t_1": (Reading(1, "turkish_ayse", "told", 0.25), Reading(3, "turkish_ayse", "told", 1.0)),
         "t_2": (Reading(1, "turkish_ayse", "near", 0.5),),
     }
+
+
+def test_a_lessons_ticket_is_of_one_run_and_one_start() -> None:
+    keys = Keys("all")
+
+    assert keys.run_of(keys.ticket("a b:c/ü")) == "a b:c/ü"
+    assert keys.run_of(keys.ticket("one").replace("one", "two")) is None
+    assert Keys("all").run_of(keys.ticket("one")) is None
+    assert [keys.run_of(forged) for forged in ("", ":", "one", "one:", "one:ü")] == [None] * 5
+    assert (keys.opens_all("all"), keys.opens_all(keys.of_lesson("one")), Keys().opens_all("")) == (True, False, False)
+    assert keys.invitation("a b") == f"/lesson/a%20b?token={keys.of_lesson('a b')}"
