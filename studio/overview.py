@@ -15,7 +15,7 @@ from culturepark.runtime.store import Base, Store
 from culturepark.simulation.talks import TalkRow, TurnRow
 from culturepark.studio.spending import NOTHING, Spending, Spent
 
-State = Literal["under way", "done", "unfinished", "empty", "unreadable"]
+State = Literal["being counted", "under way", "done", "unfinished", "empty", "unreadable"]
 SHOWN_FAILURES: Final = 20
 _TALKS = cast(sa.Table, TalkRow.__table__)
 

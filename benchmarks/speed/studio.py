@@ -23,6 +23,7 @@ import psutil
 
 from benchmarks.speed.refined_run import TURNS, fill
 from culturepark.runtime.store import open_store
+from culturepark.studio.overview import Overviews
 
 LONG = 200
 
@@ -51,6 +52,8 @@ def measured(run: Path, small: Path, long: str, *, rounds: int, dialogues: int) 
         starts = [started(place) for _ in range(rounds)]
         wall, cpu = (statistics.median(column) for column in zip(*starts, strict=True))
         yield f"start to the first page, {what}: seconds, CPU seconds", f"{wall:.2f} s, {cpu:.2f} s"
+    first = seconds(lambda: Overviews().of({"large": run}))
+    yield "until the counts of this run stand on the page", f"{first:.2f} s"
     with studio(run) as (process, url):
         seen = psutil.Process(process.pid)
         asked(url)
@@ -114,7 +117,7 @@ def asked(url: str) -> None:
         reply.read()
 
 
-def seconds(work: Callable[[], None]) -> float:
+def seconds(work: Callable[[], object]) -> float:
     """How long something takes."""
     began = time.perf_counter()
     work()
