@@ -85,7 +85,7 @@ def _row(visit: Visit, line: TalkLine) -> None:
                     Tag("span", f"{after}…")
             if talk.reason:
                 Tag("p", talk.reason, classes="state-failed small")
-        Tag("td", protocol_name(talk.protocol.name))
+        Tag("td", protocol_name(talk.protocol.name), classes="short")
         Tag("td", talk.language)
         Tag("td", len(talk.turns), classes="number")
         Tag("td", line.flagged or "–", classes="number")
