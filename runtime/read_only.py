@@ -1,7 +1,7 @@
 """A run opened by somebody who only looks: nothing in its folder changes, whoever else is at work there."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,20 +29,54 @@ def looking(folder: Path) -> Iterator[Store]:
         engine.dispose()
 
 
+def stamp(folder: Path) -> str:
+    """What is another one after whatever was written to the run: what was read under the same stamp is still so.
+
+    Raises:
+        CultureParkError: When the run's database cannot be reached.
+    """
+    database = _file(folder)
+    if database is not None:
+        files = (database, database.with_name(f"{database.name}-wal"))
+        return " ".join(str(file.stat().st_mtime_ns) for file in files if file.exists())
+    engine, _ = _engine(folder)
+    with disk_errors(folder), engine.connect() as connection:
+        return str(connection.scalar(sa.text("SELECT pg_current_snapshot()::text")))
+
+
 def is_run(folder: Path) -> bool:
     """Whether a run lies in the folder."""
     return (folder / DATABASE).is_file() or (folder / LOCATION).is_file()
 
 
-def _engine(folder: Path) -> tuple[sa.Engine, str]:
+def _file(folder: Path) -> Path | None:
+    """The SQLite file of a run; None when its rows are in a server's database."""
     location = folder / LOCATION
-    if location.is_file():
-        options = {"options": "-c default_transaction_read_only=on"}
-        url = location.read_text(encoding="utf-8").strip()
-        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options), folder.resolve().name
-    if not (folder / DATABASE).is_file():
+    if not location.is_file():
+        return folder / DATABASE
+    url = sa.make_url(location.read_text(encoding="utf-8").strip())
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+
+def _engine(folder: Path) -> tuple[sa.Engine, str]:
+    run_id = folder.resolve().name if (folder / LOCATION).is_file() else "run"
+    database = _file(folder)
+    if database is None:
+        engine = sa.create_engine((folder / LOCATION).read_text(encoding="utf-8").strip(), poolclass=sa.NullPool)
+        sa.event.listen(engine, "connect", lambda connection, _: _only_read(connection, engine.dialect))
+        return engine, run_id
+    if not database.is_file():
         raise CultureParkError(f"{folder}: there is no run here; `culturepark run --run {folder}` makes one")
-    return sa.create_engine("sqlite://", poolclass=sa.NullPool, creator=lambda: _connect(folder / DATABASE)), "run"
+    return sa.create_engine("sqlite://", poolclass=sa.NullPool, creator=lambda: _connect(database)), run_id
+
+
+def _only_read(connection: Any, dialect: sa.Dialect) -> None:
+    """Let a PostgreSQL connection read, and nothing else."""
+    there = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
+    for statement in _missing({name for (name,) in there.fetchall()}, dialect):
+        connection.execute(statement)
+    connection.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    connection.commit()
 
 
 def _connect(database: Path) -> sqlite3.Connection:
@@ -53,12 +87,16 @@ def _connect(database: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{database.resolve().as_uri()}?{how}", uri=True, check_same_thread=False)
     connection.execute("PRAGMA busy_timeout=30000")
     there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    for name, table in Base.metadata.tables.items():
-        if name not in there:
-            # Temporary tables live outside the file, so that a run of before a stage existed reads as one without it.
-            connection.execute(str(CreateTable(_temporary(table)).compile(dialect=_SQLITE)))
+    for statement in _missing(there, _SQLITE):
+        connection.execute(statement)
     connection.commit()
     return connection
+
+
+def _missing(there: Set[str], dialect: sa.Dialect) -> list[str]:
+    """What makes the tables that a run of before a stage does not have, for one connection, outside the run."""
+    missing = (table for name, table in Base.metadata.tables.items() if name not in there)
+    return [str(CreateTable(_temporary(table)).compile(dialect=dialect)) for table in missing]
 
 
 def _temporary(table: sa.Table) -> sa.Table:

@@ -8,13 +8,12 @@ from typing import Final, NamedTuple, cast
 import sqlalchemy as sa
 
 from culturepark.runtime.errors import CultureParkError, unknown
-from culturepark.runtime.read_only import looking
+from culturepark.runtime.read_only import looking, stamp
 from culturepark.runtime.store import Store
 from culturepark.simulation.selection import STATUSES
 from culturepark.simulation.talk_rows import TalkRow, TurnRow
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
-from culturepark.studio.folder import written
 
 PAGE_SIZE: Final = 50
 AROUND: Final = 48
@@ -80,7 +79,7 @@ class DialoguePage(NamedTuple):
 
 def choices(run: Path) -> Choices:
     """What there is to filter by."""
-    return _choices(run, written(run))
+    return _choices(run, stamp(run))
 
 
 def page_of(run: Path, wanted: Filter, *, number: int = 1, size: int = PAGE_SIZE) -> DialoguePage:
@@ -89,7 +88,7 @@ def page_of(run: Path, wanted: Filter, *, number: int = 1, size: int = PAGE_SIZE
     Raises:
         CultureParkError: For a page that there is not.
     """
-    ids = _fitting(run, written(run), wanted)
+    ids = _fitting(run, stamp(run), wanted)
     pages = max(1, -(-len(ids) // size))
     if not 1 <= number <= pages:
         raise CultureParkError(f"there is no page {number} of these {len(ids)} talks; the last is {pages}")
@@ -101,7 +100,7 @@ def page_of(run: Path, wanted: Filter, *, number: int = 1, size: int = PAGE_SIZE
 
 
 @lru_cache(maxsize=8)
-def _choices(run: Path, _written: float) -> Choices:
+def _choices(run: Path, _stamp: str) -> Choices:
     with looking(run) as store, store.engine.connect() as connection:
 
         def distinct(column: sa.Column[str]) -> list[str]:
@@ -114,7 +113,7 @@ def _choices(run: Path, _written: float) -> Choices:
 
 
 @lru_cache(maxsize=8)
-def _fitting(run: Path, _written: float, wanted: Filter) -> tuple[str, ...]:
+def _fitting(run: Path, _stamp: str, wanted: Filter) -> tuple[str, ...]:
     """Ids of all talks that fit: 50 000 of them are 5 MB, and turning a page needs no second search."""
     with looking(run) as store, store.engine.connect() as connection:
         query = sa.select(_TALKS.c.id).where(_TALKS.c.run_id == store.run_id, *_conditions(wanted))

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from culturepark.runtime.errors import CultureParkError, unknown
 from culturepark.runtime.read_only import is_run
-from culturepark.runtime.store import DATABASE
+from culturepark.runtime.store import DATABASE, LOCATION
 
 TRIALS: Final = "design"
 
@@ -21,7 +21,7 @@ class Folder(NamedTuple):
             places = (self.path, *(place for place in (self.trials,) if is_run(place)))
             return {place.resolve().name: place for place in places}
         found = [place for place in self.path.iterdir() if place.is_dir() and is_run(place)]
-        return {place.name: place for place in sorted(found, key=lambda place: (-written(place), place.name))}
+        return {place.name: place for place in sorted(found, key=lambda place: (-_written(place), place.name))}
 
     def run(self, name: str) -> Path:
         """The folder of a run.
@@ -56,7 +56,7 @@ def open_folder(path: Path) -> Folder:
     return Folder(path)
 
 
-def written(run: Path) -> float:
-    """When something of the run's database last changed, in seconds since 1970; 0 when its rows are elsewhere."""
-    files = (run / DATABASE, run / f"{DATABASE}-wal")
+def _written(run: Path) -> float:
+    """When something of the run's folder was last written, in seconds since 1970."""
+    files = (run / DATABASE, run / f"{DATABASE}-wal", run / LOCATION)
     return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)

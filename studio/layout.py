@@ -19,11 +19,15 @@ KEYS = (
 @contextmanager
 def framed(page: Page, pages: tuple[Page, ...], visit: Visit) -> Iterator[None]:
     """Draw the frame; what is drawn inside the block stands in `<main>`."""
-    links = menu(pages, visit, page)
     # NiceGUI puts every page into a `<main>`, the menu too; ours is the one that counts.
     slot = context.client.content.parent_slot
     assert slot is not None
     slot.parent.props("role=presentation")
+    if page.bare:
+        with Tag("main", id="main", classes="bare", tabindex="-1"):
+            yield
+        return
+    links = menu(pages, visit, page)
     Tag("a", "Skip to the content", classes="skip", href="#main")
     with Tag("div", classes="frame"):
         with Tag("header", classes="side"):

@@ -30,7 +30,7 @@ class Reading(NamedTuple):
 
 
 @lru_cache(maxsize=2)
-def readings(run: Path, _written: float) -> Mapping[str, tuple[Reading, ...]]:
+def readings(run: Path, _stamp: str) -> Mapping[str, tuple[Reading, ...]]:
     """Readings of the first model by talk; empty before the suite was run. Those before the first turn are left out."""
     table = cast(sa.Table, BenchResult.__table__)
     query = sa.select(table.c.result).where(table.c.suite == SUITE).order_by(table.c.place, table.c.identity).limit(1)

@@ -61,7 +61,7 @@ class Rethresholded(NamedTuple):
 
 
 @lru_cache(maxsize=2)
-def lay_out(run: Path, _written: float) -> Laid | None:
+def lay_out(run: Path, _stamp: str) -> Laid | None:
     """Read and lay out a run's verified opinions; None when there are none.
 
     Raises:

@@ -10,13 +10,12 @@ import sqlalchemy as sa
 from culturepark.benchmarks.results import BenchResult
 from culturepark.postprocess.tables import OpinionRow, SampleRow
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.read_only import looking
+from culturepark.runtime.read_only import looking, stamp
 from culturepark.runtime.store import Base, Store
 from culturepark.simulation.talk_rows import TalkRow, TurnRow
-from culturepark.studio.folder import written
 from culturepark.studio.spending import NOTHING, Spending, Spent
 
-State = Literal["under way", "done", "unfinished", "empty", "unreadable"]
+State = Literal["being counted", "under way", "done", "unfinished", "empty", "unreadable"]
 SHOWN_FAILURES: Final = 20
 _TALKS = cast(sa.Table, TalkRow.__table__)
 
@@ -72,17 +71,20 @@ class Overviews:
 
     def __init__(self) -> None:
         self._spending = Spending()
-        self._seen: dict[Path, tuple[float, bool, Overview]] = {}
+        self._seen: dict[Path, tuple[str, bool, Overview]] = {}
 
     def of(self, runs: Mapping[str, Path]) -> list[Overview]:
         """The runs in their order."""
         return [self._of(name, run) for name, run in runs.items()]
 
     def _of(self, name: str, run: Path) -> Overview:
-        stamp, busy = written(run), is_busy(run)
+        try:
+            now, busy = stamp(run), is_busy(run)
+        except CultureParkError as error:
+            return Overview(name, "unreadable", problem=str(error))
         seen = self._seen.get(run)
-        if seen is None or not stamp or seen[:2] != (stamp, busy):
-            seen = stamp, busy, self._look(name, run, busy=busy)
+        if seen is None or seen[:2] != (now, busy):
+            seen = now, busy, self._look(name, run, busy=busy)
             self._seen[run] = seen
         return seen[2]
 

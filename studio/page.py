@@ -1,13 +1,20 @@
 """What a page is: a record in `pages.PAGES` that says where it lies and who draws it."""
 
+import asyncio
+import inspect
+import threading
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple, cast
 from urllib.parse import quote, urlencode
 
 from culturepark.runtime.errors import CultureParkError
 from culturepark.studio.folder import Folder
+from culturepark.studio.keys import Keys
+
+_importing: Final = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -18,6 +25,9 @@ class Visit:
     params: Mapping[str, str]
     """Parts of the path by name, `run` among them on pages of a run."""
     query: Mapping[str, str]
+    origin: str = ""
+    """How the visitor calls the studio: `http://127.0.0.1:8080`."""
+    keys: Keys = field(default_factory=Keys)
 
     @property
     def run(self) -> Path:
@@ -47,15 +57,21 @@ class Visit:
         return int(text)
 
 
+Drawing = Callable[[Visit], Awaitable[None] | None]
+
+
 @dataclass(frozen=True)
 class Page:
-    """One page. A new one is a module in `pages/` with a `PAGE`, and its line in `pages/__init__.py`."""
+    """One page. A new one is a module in `pages/` with a `draw`, and its line in `pages/__init__.py`."""
 
     path: str
     """As FastAPI reads it; `/run/{run}/…` for a page of a run."""
     title: str
-    draw: Callable[[Visit], Awaitable[None] | None]
-    """Adds the page's elements inside `<main>`, below its heading. A `CultureParkError` is shown in their place."""
+    module: str
+    """In `pages/`. Its `draw(visit)` adds the page's elements inside `<main>`, below its heading.
+
+    A `CultureParkError` is shown in their place.
+    """
     icon: str = ""
     """Name of a Material icon, for the menu."""
     key: str | None = None
@@ -63,10 +79,27 @@ class Page:
     own_heading: bool = False
     """Whether `draw` makes the `<h1>`, because it depends on what is shown."""
 
+    charts: bool = False
+    """Whether Plotly draws on it."""
+    bare: bool = False
+    """Whether it stands alone: no menu, and no way to another page."""
+
     @property
     def of_run(self) -> bool:
         """Whether it is a page of one run."""
         return "{run}" in self.path
+
+    def load(self) -> Drawing:
+        """Read the page's module, once: together the pages import seconds of others' code."""
+        # One at a time: of two threads that import the same circle of modules, one may see half of it.
+        with _importing:
+            return cast("Drawing", import_module(f"culturepark.studio.pages.{self.module}").draw)
+
+    async def draw(self, visit: Visit) -> None:
+        """Draw it here and now."""
+        drawn = (await asyncio.to_thread(self.load))(visit)
+        if inspect.isawaitable(drawn):
+            await drawn
 
 
 class Link(NamedTuple):

@@ -9,6 +9,7 @@ import uvicorn
 from culturepark.runtime.errors import CultureParkError
 from culturepark.studio.app import create_app
 from culturepark.studio.folder import Folder
+from culturepark.studio.keys import Keys
 from culturepark.studio.security import is_loopback
 
 
@@ -28,7 +29,7 @@ def serve(folder: Folder, *, host: str, port: int, ready: Callable[[str], None])
     listening = _listen(host, port)
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
-    config = uvicorn.Config(create_app(folder, token=token), log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(create_app(folder, Keys(token)), log_level="warning", timeout_graceful_shutdown=1)
     ready(address)
     uvicorn.Server(config).run(sockets=[listening])
 

@@ -8,12 +8,12 @@ from culturepark.personas.language import ENGLISH, primary
 from culturepark.postprocess.opinion import Opinion, Verdict
 from culturepark.postprocess.tables import load_opinions
 from culturepark.protocols.turn import Turn
+from culturepark.runtime.read_only import stamp
 from culturepark.runtime.record import Record
 from culturepark.runtime.store import Store
 from culturepark.simulation.fork import EDITED
 from culturepark.simulation.talks import find_transcript
 from culturepark.simulation.transcript import Edits, Transcript
-from culturepark.studio.folder import written
 from culturepark.studio.meters import Meter, Reading, readings
 from culturepark.studio.palette import slot
 from culturepark.studio.tags import shown
@@ -199,7 +199,7 @@ def load_said(store: Store, talk: str) -> Said:
         CultureParkError: When no talk, or more than one, begins so.
     """
     found = find_transcript(store, talk)
-    read = readings(store.folder, written(store.folder)).get(found.id, ())
+    read = readings(store.folder, stamp(store.folder)).get(found.id, ())
     return Said(found, load_opinions(store, talk=found.id), read)
 
 

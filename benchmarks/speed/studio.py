@@ -1,8 +1,9 @@
 """How quick the studio is on a large run: `python -m benchmarks.speed.studio [--dialogues N] [--rounds N]`.
 
-Writes a run of N talks of 14 turns, and one of 200, and asks the real command for its pages. Prints one table: seconds
-until the first page after the start, each page's answer (median of the rounds), memory of the process. Where Chromium
-and Playwright are installed, the transcript page is timed in the browser, too: until its last utterance is on screen.
+Writes a run of N talks of 14 turns, and one of 200, with all that a refined run holds of them: prompts and replies in
+the ledger, opinions with their verdicts, samples. Asks the real command for its pages. Prints one table: seconds until
+the first page after the start, each page's answer (median of the rounds), memory of the process. Where Chromium and
+Playwright are installed, the transcript page is timed in the browser, too: until its last utterance is on screen.
 """
 
 import argparse
@@ -14,25 +15,17 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
 
 import psutil
-import sqlalchemy as sa
 
-from culturepark.personas import load_roster, load_survey
-from culturepark.personas.casting import cast_talks
-from culturepark.protocols.catalogue import load_protocol
-from culturepark.protocols.turn import Turn
-from culturepark.runtime.store import Store, open_store
-from culturepark.simulation.plan import SimulateSettings, plan_talks
-from culturepark.simulation.talk_rows import TalkRow, TurnRow
-from culturepark.simulation.transcript import Transcript
+from benchmarks.speed.refined_run import TURNS, fill
+from culturepark.runtime.store import open_store
+from culturepark.studio.overview import Overviews
 
-TURNS, LONG = 14, 200
-BATCH = 2000
-SAID = "I grew up in a small town, and my mother kept the shop while my father was away; I still think of that often."
+LONG = 200
 
 
 def main() -> None:
@@ -42,27 +35,28 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "large"
+        run, small = Path(folder) / "large", Path(folder) / "small"
+        write_run(small, 0)
         long = write_run(run, chosen.dialogues)
         size = sum(path.stat().st_size for path in run.iterdir()) / 1e6
         print(f"{chosen.dialogues} dialogues of {TURNS} turns, {size:.0f} MB", file=sys.stderr)
         print("| what | |")
         print("|---|---:|")
-        for name, value in measured(run, long, rounds=chosen.rounds, dialogues=chosen.dialogues):
+        for name, value in measured(run, small, long, rounds=chosen.rounds, dialogues=chosen.dialogues):
             print(f"| {name} | {value} |", flush=True)
 
 
-def measured(run: Path, long: str, *, rounds: int, dialogues: int) -> Iterator[tuple[str, str]]:
+def measured(run: Path, small: Path, long: str, *, rounds: int, dialogues: int) -> Iterator[tuple[str, str]]:
     """Names of what is measured, and the values as they are printed."""
-    began = time.perf_counter()
-    command = [sys.executable, "-m", "culturepark", "studio", str(run), "--port", "0", "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    try:
-        url = process.stdout.readline().strip()
+    for what, place in (("a run of one talk", small), ("this run", run)):
+        starts = [started(place) for _ in range(rounds)]
+        wall, cpu = (statistics.median(column) for column in zip(*starts, strict=True))
+        yield f"start to the first page, {what}: seconds, CPU seconds", f"{wall:.2f} s, {cpu:.2f} s"
+    first = seconds(lambda: Overviews().of({"large": run}))
+    yield "until the counts of this run stand on the page", f"{first:.2f} s"
+    with studio(run) as (process, url):
         seen = psutil.Process(process.pid)
         asked(url)
-        yield "start to the first page", f"{time.perf_counter() - began:.2f} s"
         yield "memory after the first page", memory(seen)
         last = -(-(dialogues + 1) // 50)
         pages = {
@@ -84,70 +78,37 @@ def measured(run: Path, long: str, *, rounds: int, dialogues: int) -> Iterator[t
         if (shown := in_browser(f"{url}run/large/talk/{long}", rounds)) is not None:
             yield f"transcript of {LONG} turns in the browser, to the last utterance", f"{1000 * shown:.0f} ms"
         yield "memory after all pages", memory(seen)
-    finally:
-        process.terminate()
-        process.wait()
+
+
+@contextmanager
+def studio(run: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The real command on a run, and its address."""
+    command = [sys.executable, "-m", "culturepark", "studio", str(run), "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+def started(run: Path) -> tuple[float, float]:
+    """Seconds from the start of the command until the first page is there, and the CPU seconds that took."""
+    began = time.perf_counter()
+    with studio(run) as (process, url):
+        asked(url)
+        seconds = time.perf_counter() - began
+        spent = psutil.Process(process.pid).cpu_times()
+    return seconds, spent.user + spent.system
 
 
 def write_run(run: Path, dialogues: int) -> str:
     """Write a run; returns the id of the talk of 200 turns."""
-    settings = SimulateSettings(protocol="free-chat", talks=64)
-    survey, protocol = load_survey(settings.source), load_protocol("free-chat")
-    casting = cast_talks(settings, load_roster(), survey, seed=0)
-    plans = plan_talks(casting.talks, settings, protocol, model="openai:stub", seed=0)
     store = open_store(run)
     try:
-        for begin in range(0, dialogues, BATCH):
-            numbers = range(begin, min(begin + BATCH, dialogues))
-            write(store, [(number, plans[number % len(plans)], TURNS) for number in numbers])
-        write(store, [(dialogues, plans[0], LONG)])
+        return fill(store, dialogues, longest=LONG)
     finally:
         store.close()
-    return talk_id(dialogues)
-
-
-def write(store: Store, talks: list[tuple[int, Transcript, int]]) -> None:
-    """Write talks, each a copy of a plan with turns of its own, in one transaction."""
-    rows: list[dict[str, Any]] = []
-    turns: list[dict[str, Any]] = []
-    for number, plan, length in talks:
-        name = talk_id(number)
-        document = plan.model_dump(mode="json", exclude={"status", "reason", "turns"})
-        rows.append(
-            {
-                "run_id": store.run_id,
-                "id": name,
-                "position": number,
-                "question": plan.seed.id,
-                "cultures": "+".join(seat.culture.id for seat in plan.seats if seat.role == "delegate"),
-                "protocol": plan.protocol.name,
-                "status": "complete",
-                "reason": None,
-                "plan": {**document, "id": name},
-            }
-        )
-        for index in range(length):
-            speaker = plan.seats[index % len(plan.seats)].id
-            text = f"{SAID} This is turn {index} of talk {number}."
-            turn = Turn(index=index, speaker=speaker, text=text, finish_reason="stop", model="stub")
-            turns.append(
-                {
-                    "run_id": store.run_id,
-                    "talk": name,
-                    "index": index,
-                    "speaker": speaker,
-                    "text": text,
-                    "turn": turn.model_dump(mode="json"),
-                }
-            )
-    with store.session() as session:
-        session.execute(sa.insert(cast(sa.Table, TalkRow.__table__)), rows)
-        session.execute(sa.insert(cast(sa.Table, TurnRow.__table__)), turns)
-
-
-def talk_id(number: int) -> str:
-    """An id that looks like a content id."""
-    return f"t_{number:020x}"
 
 
 def asked(url: str) -> None:
@@ -156,7 +117,7 @@ def asked(url: str) -> None:
         reply.read()
 
 
-def seconds(work: Callable[[], None]) -> float:
+def seconds(work: Callable[[], object]) -> float:
     """How long something takes."""
     began = time.perf_counter()
     work()

@@ -12,7 +12,7 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.read_only import looking
 from culturepark.runtime.store import Store, open_store
 from culturepark.studio.forms import form, lead_to
-from culturepark.studio.page import Page, Visit, address
+from culturepark.studio.page import Visit, address
 from culturepark.studio.tags import Tag, empty
 
 PATH: Final = "/run/{run}/annotate"
@@ -187,6 +187,3 @@ def _radios(name: str, chosen: str | None) -> None:
 def _key(button: Tag, key: str) -> None:
     with button:
         Tag("kbd", key, aria_hidden="true")
-
-
-PAGE = Page(PATH, "Annotate", draw, icon="rate_review", key="a")

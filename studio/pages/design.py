@@ -24,7 +24,7 @@ from culturepark.studio.design import (
     try_script,
 )
 from culturepark.studio.fields import Field, area, button, choice, text
-from culturepark.studio.page import Page, Visit, address
+from culturepark.studio.page import Visit, address
 from culturepark.studio.pages.trial_form import trial_form
 from culturepark.studio.people import culture_dot
 from culturepark.studio.tags import Tag
@@ -236,6 +236,3 @@ async def _filled(place: Tag, work: Callable[[], T], drawn: Callable[[T], None])
     place.clear()
     with place:
         drawn(found)
-
-
-PAGE = Page(PATH, "Design", draw, icon="architecture", key="p")

@@ -4,7 +4,7 @@ import asyncio
 
 from culturepark.studio.dialogues import Choices, DialoguePage, Filter, TalkLine, choices, page_of
 from culturepark.studio.fields import choice, search
-from culturepark.studio.page import Page, Visit, address
+from culturepark.studio.page import Visit, address
 from culturepark.studio.people import culture_dot
 from culturepark.studio.tags import Tag, empty
 from culturepark.studio.words import amount, protocol_name
@@ -85,7 +85,7 @@ def _row(visit: Visit, line: TalkLine) -> None:
                     Tag("span", f"{after}…")
             if talk.reason:
                 Tag("p", talk.reason, classes="state-failed small")
-        Tag("td", protocol_name(talk.protocol.name))
+        Tag("td", protocol_name(talk.protocol.name), classes="short")
         Tag("td", talk.language)
         Tag("td", len(talk.turns), classes="number")
         Tag("td", line.flagged or "–", classes="number")
@@ -107,6 +107,3 @@ def _pager(visit: Visit, page: DialoguePage) -> None:
                 query = {**visit.query, "page": number}
                 Tag("a", words, classes="button", href=address(PATH, run=visit.params["run"], query=query))
         Tag("span", f"page {page.number} of {amount(page.pages)}", classes="muted")
-
-
-PAGE = Page(PATH, "Dialogues", draw, icon="forum", key="d")

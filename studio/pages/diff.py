@@ -7,7 +7,7 @@ from culturepark.simulation.diff import Pair, Piece
 from culturepark.simulation.transcript import Transcript
 from culturepark.studio.comparison import Compared, Side, load_comparison, pieces_of
 from culturepark.studio.fields import text
-from culturepark.studio.page import Page, Visit, address
+from culturepark.studio.page import Visit, address
 from culturepark.studio.palette import tint
 from culturepark.studio.people import initial
 from culturepark.studio.tags import Tag, empty
@@ -99,6 +99,3 @@ def _words(pieces: tuple[Piece, ...], side: Side, *, classes: str, language: str
     with Tag("p", classes=classes, dir=direction(language), lang=language):
         for words, only in pieces_of(pieces, side):
             Tag(("del" if side == "a" else "ins") if only else "span", words)
-
-
-PAGE = Page(PATH, "Diff", draw, icon="compare", key="f")

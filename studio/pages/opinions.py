@@ -7,12 +7,11 @@ from nicegui import ui
 
 from culturepark.postprocess.opinion import Opinion
 from culturepark.runtime.errors import CultureParkError, unknown
-from culturepark.runtime.read_only import looking
+from culturepark.runtime.read_only import looking, stamp
 from culturepark.studio.fate import Fate, load_fate
-from culturepark.studio.folder import written
 from culturepark.studio.opinion_card import opinion_card
 from culturepark.studio.opinion_points import BYS, By, Laid, groups, lay_out, map_figure, rethreshold
-from culturepark.studio.page import Page, Visit, address
+from culturepark.studio.page import Visit, address
 from culturepark.studio.palette import tint
 from culturepark.studio.tags import Tag, empty
 from culturepark.studio.transcript import direction
@@ -33,7 +32,7 @@ def draw(visit: Visit) -> None:
     async def fill() -> None:
         # After the page: laying out hundreds of opinions for the first time takes seconds.
         try:
-            laid = await asyncio.to_thread(lay_out, run, written(run))
+            laid = await asyncio.to_thread(lambda: lay_out(run, stamp(run)))
         except CultureParkError as error:
             place.clear()
             with place:
@@ -162,6 +161,3 @@ def _groups(opinions: Sequence[Opinion], read: Callable[[str], Awaitable[None]])
 def _fate(visit: Visit, opinion: str) -> Fate:
     with looking(visit.run) as store:
         return load_fate(store, opinion)
-
-
-PAGE = Page(PATH, "Opinions", draw, icon="bubble_chart", key="o")

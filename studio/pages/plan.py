@@ -12,7 +12,7 @@ from culturepark.personas.roster import load_roster
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.record import build
 from culturepark.studio.fields import button
-from culturepark.studio.page import Page, Visit
+from culturepark.studio.page import Visit
 from culturepark.studio.tags import Tag
 from culturepark.studio.words import amount
 
@@ -106,6 +106,3 @@ def _assumptions(given: Mapping[str, str], culture: str) -> None:
                 for one in roster.delegate_cultures:
                     Tag("option", roster.culture(one).country_name, value=one, selected=one == culture)
         Tag("button", "Plan", classes="button", type="submit")
-
-
-PAGE = Page("/plan", "Study plan", draw, icon="groups", key="s")

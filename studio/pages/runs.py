@@ -1,16 +1,19 @@
 """All runs of the folder, live."""
 
 import asyncio
+from typing import Final
 
 from nicegui import ui
 
 from culturepark.studio.overview import Overview, Overviews
-from culturepark.studio.page import Page, Visit, address
+from culturepark.studio.page import Visit, address
 from culturepark.studio.tags import Tag, empty
 from culturepark.studio.words import amount, money
 
-EVERY = 2.0
+EVERY: Final = 2.0
 """Seconds between two looks at the folder."""
+PATIENCE: Final = 0.4
+"""Seconds that the page waits for counts; those of a large run take longer the first time, and come when they come."""
 _overviews = Overviews()
 
 
@@ -20,7 +23,9 @@ async def draw(visit: Visit) -> None:
     async def look() -> list[Overview]:
         return await asyncio.to_thread(lambda: _overviews.of(visit.folder.runs()))
 
-    shown = await look()
+    first = asyncio.create_task(look())
+    counted, _ = await asyncio.wait({first}, timeout=PATIENCE)
+    shown = first.result() if counted else [Overview(name, "being counted") for name in visit.folder.runs()]
     if not shown:
         empty(
             f"There is no run in {visit.folder.path} yet.",
@@ -37,13 +42,13 @@ async def draw(visit: Visit) -> None:
 
     async def look_again() -> None:
         nonlocal shown
-        now = await look()
+        now = await (look() if first.done() else first)
         if now != shown:
             shown = now
             redraw()
 
     redraw()
-    ui.timer(EVERY, look_again, immediate=False)
+    ui.timer(EVERY, look_again, immediate=not counted)
 
 
 def _card(one: Overview) -> None:
@@ -54,6 +59,7 @@ def _card(one: Overview) -> None:
             Tag("span", one.state, classes=f"pill state-{one.state.replace(' ', '-')}")
         if one.problem is not None:
             Tag("p", one.problem, classes="refused")
+        if one.problem is not None or one.state == "being counted":
             return
         if one.talks:
             Tag("progress", classes="bar", value=f"{one.share:.3f}", max="1", aria_label="Talks that are over")
@@ -85,6 +91,3 @@ def _number(name: str, value: object) -> None:
     with Tag("div"):
         Tag("dt", name)
         Tag("dd", value)
-
-
-PAGE = Page("/", "Runs", draw, icon="folder_open", key="r")

@@ -8,7 +8,7 @@ from culturepark.postprocess.tables import load_sample
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.read_only import looking
 from culturepark.simulation.saved import load_saved
-from culturepark.studio.page import Page, Visit, address
+from culturepark.studio.page import Visit, address
 from culturepark.studio.palette import tint
 from culturepark.studio.people import culture_dot, initial
 from culturepark.studio.tags import Tag
@@ -111,6 +111,3 @@ def _survey(found: "Explanation") -> None:
         Tag("h2", "Made by")
         Tag("p", f"{talk.model}, protocol {talk.protocol.name}", classes="small")
         Tag("p", "Synthetic: no real person said this.", classes="muted small tight")
-
-
-PAGE = Page("/run/{run}/sample/{sample}", "Sample", draw)

@@ -11,7 +11,7 @@ from culturepark.runtime.read_only import looking
 from culturepark.simulation.transcript import Transcript
 from culturepark.studio.jobs import JOBS, Job
 from culturepark.studio.overview import is_busy
-from culturepark.studio.page import Page, Visit, address
+from culturepark.studio.page import Visit, address
 from culturepark.studio.pages.talk_aside import TalkAside, people
 from culturepark.studio.tags import Tag, shown
 from culturepark.studio.talk_elements import StancesElement, TalkElement
@@ -146,6 +146,3 @@ def _heading(visit: Visit, talk: Transcript) -> Tag:
                     Tag("span", f" at turn {talk.parent.turn}: {changed(talk.parent.edits)}.")
                 Tag("a", "Compare the two", classes="button", href=address("/run/{run}/diff", run=run, query=query))
     return status
-
-
-PAGE = Page(PATH, "Transcript", draw, own_heading=True)

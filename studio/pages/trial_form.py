@@ -63,7 +63,10 @@ def trial_form(visit: Visit, wanted: str, script: Field | None, arguments: Field
         say("The model is being opened …", "muted")
 
         async def look() -> None:
-            talk = await asyncio.to_thread(latest_talk, run_folder, protocol)
+            try:
+                talk = await asyncio.to_thread(latest_talk, run_folder, protocol)
+            except CultureParkError:
+                talk = None  # the run is being made
             if job.error is not None:
                 say(job.error, "refused")
                 del go.props["disabled"]

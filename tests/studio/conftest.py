@@ -151,7 +151,8 @@ def accessible() -> Callable[[Any], None]:
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             page.wait_for_timeout(150)
-            found = Axe().run(page).response["violations"]
+            # Reading style sheets beforehand, it writes some of its own into the page, which the policy forbids.
+            found = Axe().run(page, options={"preload": False}).response["violations"]
             serious = [
                 f"{scheme}: {one['id']}: {node['target']} {node['failureSummary']}"
                 for one in found

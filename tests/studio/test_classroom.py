@@ -15,8 +15,14 @@ from culturepark.benchmarks.education.lesson import Lesson
 from culturepark.benchmarks.education.lesson_files import read_lessons
 from culturepark.benchmarks.education.lots import lot
 from culturepark.benchmarks.education.sessions import load_lessons
+from culturepark.postprocess.tables import load_samples
 from culturepark.runtime.store import open_store
-from tests.studio.conftest import Made, Running
+from culturepark.simulation.talks import load_transcripts
+from culturepark.studio.keys import LESSON
+from culturepark.studio.page import address
+from culturepark.studio.pages import PAGES
+from tests.studio.conftest import Made, Running, start, stop
+from tests.studio.test_hostile import answer
 
 pytestmark = pytest.mark.slow
 
@@ -61,12 +67,17 @@ def lessons(studio: Running) -> list[Lesson]:
 def agree(tab: Any, studio: Running) -> str:
     """Consent, pick Turkey, begin; returns the code."""
     tab.goto(f"{studio.url}/run/quickstart/classroom")
+    begin(tab)
+    return str(tab.locator("[data-code]").inner_text())
+
+
+def begin(tab: Any) -> None:
+    """Consent, pick Turkey, begin, on the page that is open."""
     for box in tab.get_by_role("checkbox").all():
         box.check()
     tab.get_by_label("The country you want to learn about").select_option(label="Turkey")
     tab.get_by_role("button", name="Begin").click()
     tab.get_by_role("heading", name="Turkey: your guesses").wait_for()
-    return str(tab.locator("[data-code]").inner_text())
 
 
 def guess(tab: Any, heading: str, *, start: int, leave_open: tuple[int, ...] = ()) -> None:
@@ -265,3 +276,66 @@ def test_a_text_of_the_model_is_shown_as_text(studio: Running, tab: Any) -> None
 
     assert said == "<img src=x onerror=document.title='owned'> \\x1b[31m \\x202eabc"
     assert tab.title() != "owned"
+
+
+def elsewhere(studio: Running) -> list[str]:
+    """Pages from which a participant could learn what other people answered, or what is asked next."""
+    with closing(open_store(studio.run, create=False)) as store:
+        talk, sample = load_transcripts(store)[0].id, load_samples(store)[0].id
+    return [
+        address(page.path, run="quickstart", talk=talk, sample=sample) for page in PAGES if page.path != LESSON
+    ]  # fmt: skip
+
+
+def test_a_participants_link_shows_the_lesson_and_nothing_else(
+    studio: Running, tab: Any, chromium: Any, accessible: Callable[[Any], None], picture: Picture
+) -> None:
+    set_up(studio, seed_for("survey_table"))
+    tab.goto(f"{studio.url}/run/quickstart/classroom")
+    link = tab.locator("[data-invitation]").inner_text()
+    context = chromium.new_context(viewport={"width": 1360, "height": 860})
+    participant = context.new_page()
+    participant.set_default_timeout(120_000)
+
+    participant.goto(link)
+    participant.get_by_role("heading", name="A lesson about a country").wait_for()
+    assert participant.url == f"{studio.url}/lesson/quickstart"
+    accessible(participant)
+    picture(participant, "lesson")
+    begin(participant)
+    guess(participant, "Turkey: your guesses", start=10)
+    participant.get_by_role("heading", name="Turkey: how people answered").wait_for()
+    assert participant.locator("a").count() == 0
+    assert participant.get_by_role("navigation").count() == 0
+    assert "quickstart" not in participant.locator("body").inner_text()
+    seen = {path: participant.goto(studio.url + path).status for path in elsewhere(studio)}
+    assert seen == dict.fromkeys(seen, 403)
+    assert participant.locator("body").inner_text() == "this browser is at a lesson: /lesson/quickstart"
+    assert participant.goto(f"{studio.url}/lesson/other").status == 403
+    assert participant.goto(f"{studio.url}/lesson/quickstart").status == 200
+    context.close()
+    assert tab.goto(studio.url).status == 200
+
+
+def test_beyond_this_machine_a_lessons_token_opens_nothing_else(studio: Running, tab: Any) -> None:
+    set_up(studio, 0)
+    running = start(studio.folder, studio.stub, "--host", "0.0.0.0")
+    try:
+        url, _, token = running.url.replace("0.0.0.0", "127.0.0.1").partition("/?token=")
+        cookie = answer(url, f"/?token={token}")[1]["set-cookie"].partition(";")[0]
+        invited = re.search(
+            r"/lesson/quickstart\?token=(\w+)", answer(url, "/run/quickstart/classroom", Cookie=cookie)[2]
+        )
+        assert invited is not None
+        status, headers, _ = answer(url, invited[0])
+        assert (status, headers["location"]) == (303, "/lesson/quickstart")
+        ticket = headers["set-cookie"].partition(";")[0]
+        assert "httponly" in headers["set-cookie"].lower()
+
+        assert answer(url, "/lesson/quickstart", Cookie=ticket)[0] == 200
+        assert {answer(url, path, Cookie=ticket)[0] for path in elsewhere(studio)} == {403}
+        assert {answer(url, f"{path}?token={invited[1]}")[0] for path in elsewhere(studio)} == {401}
+        assert answer(url, f"/lesson/other?token={invited[1]}")[0] == 401
+        assert answer(url, "/lesson/quickstart", Cookie=ticket[:-1] + ("0" if ticket[-1] != "0" else "1"))[0] == 403
+    finally:
+        stop(running)

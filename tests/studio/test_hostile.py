@@ -12,6 +12,8 @@ import pytest
 
 from culturepark.runtime.read_only import looking
 from culturepark.simulation.talks import load_transcripts
+from culturepark.studio.page import address
+from culturepark.studio.pages import PAGES
 from culturepark.studio.tags import shown
 from tests.studio.conftest import Made, Running, start, stop
 from tests.studio.test_pages import process
@@ -78,12 +80,29 @@ def test_pages_forbid_scripts_that_came_with_a_text(library: Running) -> None:
     nonce = re.search(r"'nonce-([\w-]+)'", policy)
     assert nonce is not None
     assert status == 200
-    assert "script-src 'self' 'unsafe-eval' 'nonce-" in policy
-    assert "'unsafe-inline'" not in policy.partition("style-src")[0]
-    assert re.findall(r"<script(?! nonce=\"([\w-]+)\")", page) == []
-    assert set(re.findall(r"<script nonce=\"([\w-]+)\"", page)) == {nonce[1]}
+    assert policy == (
+        f"default-src 'self'; script-src 'self' 'unsafe-eval' 'nonce-{nonce[1]}'; style-src-elem 'self' "
+        f"'nonce-{nonce[1]}'; style-src-attr 'unsafe-hashes' 'sha256-ZdHxw9eWtnxUb3mk6tBS+gIiVUPE3pGM470keHPDFlE='; "
+        "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+    assert re.findall(r"<(?:script|style)(?! nonce=\"([\w-]+)\")", page) == []
+    assert set(re.findall(r"<(?:script|style) nonce=\"([\w-]+)\"", page)) == {nonce[1]}
+    assert re.findall(r" style=\"([^\"]*)\"", page) == ["display: none"]
     assert nonce[1] not in answer(library.url)[1]["content-security-policy"]
     assert (headers["x-frame-options"], headers["referrer-policy"]) == ("DENY", "no-referrer")
+
+
+def test_only_pages_with_charts_let_styles_be_written(library: Running) -> None:
+    loose = {
+        page.module
+        for page in PAGES
+        if "style-src 'self' 'unsafe-inline';"
+        in answer(library.url, address(page.path, run="quickstart", talk="t_1", sample="s_1"))[1][
+            "content-security-policy"
+        ]
+    }
+
+    assert loose == {"opinions", "results"}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +136,11 @@ def test_beyond_this_machine_a_token_is_asked_for(made: Made) -> None:
         cookie = headers["set-cookie"].partition(";")[0]
         assert "httponly" in headers["set-cookie"].lower()
         assert answer(address, "/run/quickstart/dialogues?culture=korean", Cookie=cookie)[0] == 200
+
+        page = answer(address, "/run/quickstart/classroom", Cookie=cookie)[2]
+        assert "/lesson/quickstart?token=" not in page  # no classroom is set up
+        assert answer(address, "/lesson/quickstart")[0] == 401
+        assert answer(address, "/lesson/quickstart?token=wrong")[0] == 401
     finally:
         stop(running)
 

@@ -1,13 +1,17 @@
 """The runs page, in a browser; and what every page has."""
 
 import hashlib
+import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.studio.conftest import Running
+from tests.studio.test_hostile import answer
 
 pytestmark = pytest.mark.slow
 
@@ -61,3 +65,17 @@ def test_keys_open_help_and_switch_the_theme(library: Running, tab: Any) -> None
     assert tab.evaluate("document.activeElement.textContent") == "Skip to the content"
     tab.keyboard.press("Enter")
     assert tab.evaluate("document.activeElement.id") == "main"
+
+
+def test_the_page_does_not_wait_for_a_run_that_takes_long_to_count(studio: Running) -> None:
+    with closing(sqlite3.connect(studio.run / "run.db")) as busy:
+        # Who looks waits for this one, as for the counts of a very large run.
+        busy.execute("PRAGMA locking_mode=EXCLUSIVE")
+        busy.execute("CREATE TABLE held (n)")
+        page = answer(studio.url)[2]
+        assert ("being counted" in page, "quickstart" in page) == (True, True)
+
+    until = time.monotonic() + 60
+    while "being counted" in (page := answer(studio.url)[2]) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert ("being counted" in page, "openai:stub" in page) == (False, True)

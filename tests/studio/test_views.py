@@ -10,12 +10,13 @@ from culturepark.benchmarks.results import save_result
 from culturepark.benchmarks.task import BenchSettings, Counts, SuiteResult, Table
 from culturepark.postprocess.opinion import Opinion
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.read_only import is_run, looking
+from culturepark.runtime.read_only import is_run, looking, stamp
 from culturepark.runtime.store import Base, open_store
 from culturepark.simulation.talk_rows import TalkRow
 from culturepark.studio.design import save, try_script
-from culturepark.studio.folder import Folder, written
+from culturepark.studio.folder import Folder
 from culturepark.studio.forking import wishes
+from culturepark.studio.keys import Keys
 from culturepark.studio.meters import Reading, readings
 from culturepark.studio.page import Page, Visit, address, menu
 from culturepark.studio.palette import CULTURES, SPARE, slot
@@ -82,12 +83,8 @@ def test_numbers_as_a_page_writes_them() -> None:
     assert protocol_name("/home/ada/interview.py:Interview") == "interview.py:Interview"
 
 
-def nothing(_: Visit) -> None:
-    """A page without anything on it."""
-
-
 def test_the_menu_leads_to_the_run_that_is_open(tmp_path: Path) -> None:
-    pages = (Page("/", "Runs", nothing, key="r"), Page("/run/{run}/x", "X", nothing, key="x"), Page("/y", "Y", nothing))
+    pages = (Page("/", "Runs", "runs", key="r"), Page("/run/{run}/x", "X", "x", key="x"), Page("/y", "Y", "y"))
     for name in ("one", "two"):
         open_store(tmp_path / name).close()
     folder = Folder(tmp_path)
@@ -204,9 +201,20 @@ def test_meters_of_bench_dialogue_stand_beside_opinions(tmp_path: Path) -> None:
     save_result(store, result)
     store.close()
 
-    found = readings(tmp_path / "run", written(tmp_path / "run"))
+    found = readings(tmp_path / "run", stamp(tmp_path / "run"))
 
     assert found == {
         "t_1": (Reading(1, "turkish_ayse", "told", 0.25), Reading(3, "turkish_ayse", "told", 1.0)),
         "t_2": (Reading(1, "turkish_ayse", "near", 0.5),),
     }
+
+
+def test_a_lessons_ticket_is_of_one_run_and_one_start() -> None:
+    keys = Keys("all")
+
+    assert keys.run_of(keys.ticket("a b:c/ü")) == "a b:c/ü"
+    assert keys.run_of(keys.ticket("one").replace("one", "two")) is None
+    assert Keys("all").run_of(keys.ticket("one")) is None
+    assert [keys.run_of(forged) for forged in ("", ":", "one", "one:", "one:ü")] == [None] * 5
+    assert (keys.opens_all("all"), keys.opens_all(keys.of_lesson("one")), Keys().opens_all("")) == (True, False, False)
+    assert keys.invitation("a b") == f"/lesson/a%20b?token={keys.of_lesson('a b')}"
