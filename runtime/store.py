@@ -342,7 +342,8 @@ def _asked(query: sa.Select[Any], dialect: sa.Dialect) -> _Asked:
 
 @lru_cache(maxsize=256)  # to build a statement, and to recognise it as one compiled before, takes longer than to run it
 def _insert_new(table: sa.Table, dialect: str) -> Any:
-    return (sqlite if dialect == "sqlite" else postgresql).insert(table).on_conflict_do_nothing()
+    insert = (sqlite if dialect == "sqlite" else postgresql).insert(table).on_conflict_do_nothing()
+    return insert.execution_options(preserve_rowcount=True)  # else PostgreSQL's count of new rows is thrown away
 
 
 @lru_cache(maxsize=256)
@@ -498,13 +499,8 @@ def _engine(url: str) -> sa.Engine:
         ) from None
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _prepare_sqlite)
-        sa.event.listen(engine, "begin", _begin_sqlite)
+        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
-
-
-def _begin_sqlite(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-        connection.exec_driver_sql("BEGIN")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
