@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from culturepark.runtime.budget import Amount, BudgetSettings
 from culturepark.runtime.errors import BudgetSpentError
 from culturepark.runtime.leases import StoreLeases, open_leases
 from culturepark.runtime.pacing import LimitSettings
-from culturepark.runtime.store import Store, join_store, open_store
+from culturepark.runtime.store import CommittedReply, Put, Store, join_store, open_store
 
 pytestmark = pytest.mark.slow
 NOTHING = Amount(0, 0, 0.0)
@@ -89,3 +90,33 @@ def test_the_pace_is_one_for_all_processes(stores: list[Store]) -> None:
 
     # Eleven requests at ten a second: the first leaves at once.
     assert asyncio.run(main()) >= 1.0
+
+
+def test_a_worker_finds_the_reply_that_another_one_committed_since_it_last_looked(stores: list[Store]) -> None:
+    reply = {"text": "Ja.", "finish_reason": "stop", "tokens_in": 1, "tokens_out": 1, "model": "m"}
+    row = {"key": "k", "prompt": "p", "purpose": "test", "draw": 0, "identity": "openai:m", "settings": {}}
+    row |= {"run_id": stores[0].run_id, "reply": reply, "tokens_in": 1, "tokens_out": 1, "cost": None, "seconds": 0.1}
+    query = sa.select(CommittedReply.reply).where(CommittedReply.key == sa.bindparam("key"))
+    looked = stores[0].look_up(query, {"key": "k"})
+
+    (written,) = asyncio.run(stores[1].commit(Put(CommittedReply, [row])))
+
+    assert (looked, written) == (None, 1)
+    assert stores[0].look_up(query, {"key": "k"}) == reply
+
+
+def test_a_look_up_outlives_its_connection(stores: list[Store]) -> None:
+    query = sa.select(CommittedReply.reply).where(CommittedReply.key == sa.bindparam("key"))
+    own = sa.text("SELECT pg_backend_pid()")
+    assert stores[0].look_up(query, {"key": "none"}) is None
+    with stores[1].engine.connect() as connection:
+        mine = connection.scalar(own)
+        connection.execute(
+            sa.text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> :mine"
+            ),
+            {"mine": mine},
+        )
+
+    stores[0].engine.dispose()
+    assert stores[0].look_up(query, {"key": "none"}) is None
