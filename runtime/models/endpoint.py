@@ -121,7 +121,7 @@ class Endpoint:
             raise self._lost("no reply in time" if late else "the connection broke") from None
         except TimeoutError:
             raise self._lost("no reply in time") from None
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, openai.APIResponseValidationError):
+        except (ValueError, RecursionError, openai.APIResponseValidationError):
             raise self._lost("the reply is not JSON") from None
         return self.reply(body, request)
 
