@@ -70,7 +70,7 @@ def _load_yaml(text: str) -> Any:
 
 
 def not_json(error: ValueError | RecursionError) -> str:
-    """What is wrong with a text that is no JSON; a number of thousands of digits and deep nesting are of other types."""
+    """What is wrong with a text that is no JSON; a number of thousands of digits is of another type."""
     return f"not JSON ({getattr(error, 'msg', error)})"
 
 
