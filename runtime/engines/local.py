@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
@@ -21,8 +22,8 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
 
     A shell starts what runs in the background with Ctrl-C ignored, so SIGTERM has to do without it.
     """
-    stopped = False
-    before = {one: signal.getsignal(one) for one in (*STOPPING, signal.SIGALRM)}
+    stopped: threading.Timer | None = None
+    before = {one: signal.getsignal(one) for one in STOPPING}
 
     async def main() -> T:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
@@ -30,19 +31,18 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
 
         def end(*_: object) -> None:
             nonlocal stopped
-            if stopped:
+            if stopped is not None:
                 raise KeyboardInterrupt
-            stopped = True
             task.cancel()
             # A loop that does not turn is in the middle of something long, an import or a merge, which has nothing to
             # save; one that turns has begun to stop, and is let.
-            signal.setitimer(signal.ITIMER_REAL, STUCK)
-            loop.call_soon_threadsafe(signal.setitimer, signal.ITIMER_REAL, 0.0)
+            stopped = interrupt_in(STUCK)
+            loop.call_soon_threadsafe(stopped.cancel)
 
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGALRM, signal.default_int_handler)
             for one in STOPPING:
-                signal.signal(one, end)
+                if before[one] is not signal.SIG_IGN:
+                    signal.signal(one, end)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         return await work
 
@@ -53,15 +53,24 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
         with _seldom_collected():
             return asyncio.run(main())
     except asyncio.CancelledError:
-        if stopped:
+        if stopped is not None:
             raise KeyboardInterrupt from None
         raise
     finally:
+        if stopped is not None:
+            stopped.cancel()
         if threading.current_thread() is threading.main_thread():
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
             for one, handler in before.items():
                 signal.signal(one, handler)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
+def interrupt_in(seconds: float) -> threading.Timer:
+    """Interrupt this process after so long, unless it is cancelled. By SIGTERM, since SIGINT may be ignored."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 async def aside(work: Callable[[], T]) -> T:

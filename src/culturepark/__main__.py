@@ -35,8 +35,7 @@ def main() -> None:
 
     A user's mistake is one line and exit code 2, never a traceback; SIGTERM ends a command as Ctrl-C does.
     """
-    for one in (signal.SIGTERM, signal.SIGALRM):
-        signal.signal(one, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.unraisablehook = _interrupt_again
     try:
         from culturepark.cli import app  # noqa: PLC0415  (may be interrupted like all that follows)
@@ -62,7 +61,9 @@ def main() -> None:
 def _interrupt_again(lost: "sys.UnraisableHookArgs") -> None:
     """An interrupt that came in the middle of a finalizer is lost there, and the command would go on: raise it anew."""
     if issubclass(lost.exc_type, KeyboardInterrupt):
-        signal.setitimer(signal.ITIMER_REAL, SOON)
+        from culturepark.runtime.engines.local import interrupt_in  # noqa: PLC0415  (once in a thousand interrupts)
+
+        interrupt_in(SOON)
     else:
         sys.__unraisablehook__(lost)
 
