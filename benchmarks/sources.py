@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.record import Record
+from culturepark.runtime.record import Record, not_json
 
 Cells = Mapping[str, Any]
 """What a row holds, by column."""
@@ -99,8 +99,8 @@ def _worded(value: Any, feature: Any) -> Any:
 def _document(text: str, place: str, unwrap: Unwrap) -> list[Cells]:
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise CultureParkError(f"{place}:{error.lineno}: not JSON ({error.msg}); mend that line") from None
+    except (ValueError, RecursionError) as error:
+        raise CultureParkError(f"{place}:{getattr(error, 'lineno', 1)}: {not_json(error)}; mend that line") from None
     try:
         rows = list(unwrap(document))
     except KeyError as error:
@@ -118,8 +118,8 @@ def _jsonl(lines: Iterable[str], place: str) -> Iterator[Numbered]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise CultureParkError(f"{place}:{number}: not JSON ({error.msg}); mend that line") from None
+        except (ValueError, RecursionError) as error:
+            raise CultureParkError(f"{place}:{number}: {not_json(error)}; mend that line") from None
         if not isinstance(row, dict):
             raise CultureParkError(f"{place}:{number}: expected an object with columns, found {type(row).__name__}")
         yield number, row

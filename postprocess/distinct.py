@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +13,7 @@ from culturepark.postprocess.judge import Judge
 from culturepark.postprocess.kmeans import Keep, cluster
 from culturepark.postprocess.opinion import Opinion
 from culturepark.runtime.engines import LOCAL, Engine
+from culturepark.runtime.engines.local import aside
 from culturepark.runtime.models.embedders import Embedder
 from culturepark.runtime.progress import Reporter
 from culturepark.runtime.record import Record
@@ -63,7 +65,7 @@ async def distinct(
 
     if settings.method == "kmeans":
         assert settings.k is not None, "the settings say so"
-        merged = await asyncio.to_thread(cluster, verified, vectors, k=settings.k, keep=settings.keep)
+        merged = await aside(partial(cluster, verified, vectors, k=settings.k, keep=settings.keep))
     else:
         progress.start("verified opinions", total=len(verified))
         merged = await dedupe(

@@ -1,8 +1,8 @@
 """Embeddings of a run: each text is embedded once and kept, so that merging anew costs no model."""
 
-import asyncio
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Final, cast
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Mapped, mapped_column
 
 from culturepark.runtime.engines import LOCAL, Engine
+from culturepark.runtime.engines.local import aside
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.embedders import Embedder
 from culturepark.runtime.progress import Reporter, Silent
@@ -63,7 +64,7 @@ async def embed(
     identity = embedder.identity
 
     async def encode(portion: Mapping[str, str]) -> NDArray[np.float32]:
-        vectors = await asyncio.to_thread(embedder.encode, list(portion.values()))
+        vectors = await aside(partial(embedder.encode, list(portion.values())))
         rows = [
             {"run_id": store.run_id, "embedder": identity, "text": key, "vector": vector.astype(STORED).tobytes()}
             for key, vector in zip(portion, vectors, strict=True)

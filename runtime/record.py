@@ -52,6 +52,8 @@ def parse_yaml(text: str, *, place: str) -> Any:
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
         raise CultureParkError(f"{place}{line}: {problem}; correct the YAML") from None
+    except ValueError as error:  # a date that is none, a number of thousands of digits
+        raise CultureParkError(f"{place}: {error}; correct the YAML") from None
     except RecursionError:
         raise CultureParkError(f"{place}: nested too deeply; correct the YAML") from None
     if document is None:
@@ -65,6 +67,11 @@ def _load_yaml(text: str) -> Any:
         with contextlib.suppress(yaml.YAMLError):
             return yaml.load(text, Loader=yaml.CSafeLoader)
     return yaml.safe_load(text)
+
+
+def not_json(error: ValueError | RecursionError) -> str:
+    """What is wrong with a text that is no JSON; a number of thousands of digits is of another type."""
+    return f"not JSON ({getattr(error, 'msg', error)})"
 
 
 def build(record: type[R], data: Any, *, place: str) -> R:

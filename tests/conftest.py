@@ -44,6 +44,7 @@ def typed(
 ) -> Iterator[Callable[..., Ended]]:
     """Type a command in `tmp_path`: all that `python -m culturepark` does, without the seconds a new process takes."""
     handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # put back at the end, as the command sets its own
     monkeypatch.chdir(tmp_path)
 
     def ended(*arguments: object) -> Ended:

@@ -114,6 +114,8 @@ class Stats:
     """Of all replies that were written, in and out, faulty ones too."""
     arrivals: list[float] = field(default_factory=list)
     """When each request came, by `time.monotonic`; with `keep_bodies`."""
+    spent: list[tuple[float, int]] = field(default_factory=list)
+    """When each request came whose reply was written, and the tokens of both."""
     told_to_wait: dict[str, float] = field(default_factory=dict)
     """Request bodies by sha256 that were given a `Retry-After`, and the time before which they must not come again."""
     impatient: int = 0
@@ -246,11 +248,7 @@ class StubServer:
         if fault is not None:
             self.stats.faults[fault.kind] += 1
             if fault.kind in {"status", "echo"}:
-                if fault.retry_after is not None:
-                    self.stats.told_to_wait[digest] = time.monotonic() + fault.retry_after
-                quoted = f"cannot read Authorization: {request.headers.get('Authorization')}"
-                message = "the stub was told to fail" if fault.kind == "status" else quoted
-                return _error(fault.status, message, _retry_after(fault))
+                return self._failure(request, digest, fault)
             if fault.kind == "hang":
                 await asyncio.sleep(3600)
             if fault.kind == "reset":
@@ -264,9 +262,17 @@ class StubServer:
         self.stats.answered += fault is None
         self.stats.replied[digest] += fault is None
         self.stats.tokens += reply["usage"]["total_tokens"]
+        self.stats.spent += [(now, reply["usage"]["total_tokens"])] if self._keep_bodies else []
         if fault is not None and fault.kind == "drip":
             return await _drip(request, _encoded(reply, fault))
         return web.Response(body=_encoded(reply, fault), content_type="application/json")
+
+    def _failure(self, request: web.Request, digest: str, fault: Fault) -> web.Response:
+        if fault.retry_after is not None:
+            self.stats.told_to_wait[digest] = time.monotonic() + fault.retry_after
+        quoted = f"cannot read Authorization: {request.headers.get('Authorization')}"
+        message = "the stub was told to fail" if fault.kind == "status" else quoted
+        return _error(fault.status, message, _retry_after(fault))
 
     def _struck(self, number: int, drawn: float) -> Fault | None:
         """The fault of a request. Faults at a rate share the draw, so each has its own part of the requests."""

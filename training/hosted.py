@@ -12,7 +12,7 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import sha256
 from culturepark.runtime.models.fine_tuning import FineTuning, JobRequest, JobState
 from culturepark.runtime.progress import show_steps
-from culturepark.runtime.record import Record, build, read_text
+from culturepark.runtime.record import Record, build, not_json, read_text
 from culturepark.runtime.whole_file import whole_file
 from culturepark.training.hosted_settings import HostedSettings
 from culturepark.training.row import Row
@@ -89,8 +89,8 @@ def load_job(folder: Path) -> HostedJob | None:
         return None
     try:
         data = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise CultureParkError(f"{path}: not JSON ({error.msg}); move it away to begin anew") from None
+    except (ValueError, RecursionError) as error:
+        raise CultureParkError(f"{path}: {not_json(error)}; move it away to begin anew") from None
     return build(HostedJob, data, place=str(path))
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.hashing import content_id
-from culturepark.runtime.record import Record, build, read_text
+from culturepark.runtime.record import Record, build, not_json, read_text
 from culturepark.runtime.request import Message
 from culturepark.runtime.whole_file import whole_file
 
@@ -111,7 +111,7 @@ def read_rows(path: Path) -> list[Row]:
             continue
         try:
             data = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise CultureParkError(f"{path}:{number}: not JSON ({error.msg}); make the rows again") from None
+        except (ValueError, RecursionError) as error:
+            raise CultureParkError(f"{path}:{number}: {not_json(error)}; make the rows again") from None
         rows.append(build(Row, data, place=f"{path}:{number}"))
     return rows

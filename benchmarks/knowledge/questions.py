@@ -12,7 +12,7 @@ from pydantic import Field
 from culturepark.benchmarks.contamination import trained_texts
 from culturepark.benchmarks.task import BenchSettings, NoDataError
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.record import Record, build
+from culturepark.runtime.record import Record, build, not_json
 from culturepark.training.filters import text_hash
 
 FOLDER = "knowledge"
@@ -111,8 +111,8 @@ def _read(path: Path) -> list[KnowledgeQuestion]:
         place = f"{path}:{number}"
         try:
             raw = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise CultureParkError(f"{place}: not JSON ({error.msg}); mend that line") from None
+        except (ValueError, RecursionError) as error:
+            raise CultureParkError(f"{place}: {not_json(error)}; mend that line") from None
         question = build(KnowledgeQuestion, raw, place=place)
         if question.id in questions:
             raise CultureParkError(f"{place}, column 'id': {question.id!r} is there twice; leave one of them out")

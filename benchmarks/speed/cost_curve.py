@@ -133,6 +133,8 @@ def _copied(folder: Path, held: int, wanted: int) -> None:
     took = time.perf_counter() - began
     whole = [_timed("transcripts", "list", "--run", folder) for _ in range(5)]
     few = [_timed("transcripts", "list", "--run", folder, "--limit", 20) for _ in range(5)]
+    documents = [_timed("transcripts", "list", "--run", folder, "--json") for _ in range(5)]
+    helped = [_timed("--help") for _ in range(5)]
     listed = len(_culturepark("transcripts", "list", "--run", folder).splitlines()) - 1
     rows = [
         ("talks", listed),
@@ -143,6 +145,10 @@ def _copied(folder: Path, held: int, wanted: int) -> None:
         ("list, s of processor", sorted(one.processor for one in whole)[2]),
         ("list --limit 20, s (median of 5)", sorted(one.seconds for one in few)[2]),
         ("list, peak MiB", _list_memory(folder)),
+        ("list --json, s (median of 5)", sorted(one.seconds for one in documents)[2]),
+        ("list --json, s of processor", sorted(one.processor for one in documents)[2]),
+        ("--help, s (median of 5)", sorted(one.seconds for one in helped)[2]),
+        ("--help, s of processor", sorted(one.processor for one in helped)[2]),
     ]
     print_table(("copied", "amount"), rows)
 

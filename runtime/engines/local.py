@@ -2,14 +2,17 @@
 
 import asyncio
 import gc
+import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+STUCK = 0.5
+"""Seconds after a signal from which a loop that does not turn is interrupted where it is."""
 COLLECT_AFTER = 20_000
 """Objects made since the last collection, from which the next is due; Python's own default is 700."""
 
@@ -19,20 +22,27 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
 
     A shell starts what runs in the background with Ctrl-C ignored, so SIGTERM has to do without it.
     """
-    terminated = False
-    before = signal.getsignal(signal.SIGTERM)
+    stopped: threading.Timer | None = None
+    before = {one: signal.getsignal(one) for one in STOPPING}
 
     async def main() -> T:
-        task = asyncio.current_task()
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None
 
-        def end() -> None:
-            nonlocal terminated
-            terminated = True
+        def end(*_: object) -> None:
+            nonlocal stopped
+            if stopped is not None:
+                raise KeyboardInterrupt
             task.cancel()
+            # A loop that does not turn is in the middle of something long, an import or a merge, which has nothing to
+            # save; one that turns has begun to stop, and is let.
+            stopped = interrupt_in(STUCK)
+            loop.call_soon_threadsafe(stopped.cancel)
 
         if threading.current_thread() is threading.main_thread():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+            for one in STOPPING:
+                if before[one] is not signal.SIG_IGN:
+                    signal.signal(one, end)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
         return await work
 
@@ -43,13 +53,50 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
         with _seldom_collected():
             return asyncio.run(main())
     except asyncio.CancelledError:
-        if terminated:
+        if stopped is not None:
             raise KeyboardInterrupt from None
         raise
     finally:
+        if stopped is not None:
+            stopped.cancel()
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)  # asyncio leaves the system's own behind
+            for one, handler in before.items():
+                signal.signal(one, handler)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
+def interrupt_in(seconds: float) -> threading.Timer:
+    """Interrupt this process after so long, unless it is cancelled. By SIGTERM, since SIGINT may be ignored."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+async def aside(work: Callable[[], T]) -> T:
+    """Compute in a thread that nobody waits for when the command is interrupted: it has nothing to save."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("T", result))
+
+    def compute() -> None:
+        result, failed = None, None
+        try:
+            result = work()
+        except BaseException as error:
+            failed = error
+        with suppress(RuntimeError):  # the loop has ended without us
+            loop.call_soon_threadsafe(settle, result, failed)
+
+    threading.Thread(target=compute, name="aside", daemon=True).start()
+    return await future
 
 
 @contextmanager

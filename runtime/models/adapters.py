@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from culturepark.runtime.errors import CultureParkError, did_you_mean
 from culturepark.runtime.hashing import sha256
-from culturepark.runtime.record import Record, build, read_text
+from culturepark.runtime.record import Record, build, not_json, read_text
 
 DESCRIPTION: Final = "culturepark.json"
 CONFIG: Final = "adapter_config.json"
@@ -80,8 +80,8 @@ def read_adapter(folder: Path) -> Adapter:
     place = folder / DESCRIPTION
     try:
         data = json.loads(read_text(place))
-    except json.JSONDecodeError as error:
-        raise CultureParkError(f"{place}:{error.lineno}: not JSON ({error.msg})") from None
+    except (ValueError, RecursionError) as error:
+        raise CultureParkError(f"{place}:{getattr(error, 'lineno', 1)}: {not_json(error)}") from None
     return build(Adapter, data, place=str(place))
 
 

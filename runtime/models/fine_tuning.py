@@ -4,7 +4,6 @@ Reading is tried again where a fault may pass; what costs money is sent once, an
 Answers are read as plain JSON: the package's typed pages take a proxy's HTML for a page of jobs.
 """
 
-import json
 import time
 from collections.abc import Callable, Collection
 from typing import Any, Final, NamedTuple, TypeVar
@@ -188,7 +187,7 @@ class FineTuning:
         elif isinstance(error, openai.APIConnectionError):
             if last:
                 raise FineTuningError(f"{self._where}: no answer ({error.message}); is --base-url right?")
-        elif isinstance(error, json.JSONDecodeError | UnicodeDecodeError | openai.APIResponseValidationError):
+        elif isinstance(error, ValueError | RecursionError | openai.APIResponseValidationError):
             if last:
                 raise FineTuningError(f"{self._where}: answers are not JSON; check --base-url")
         else:

@@ -12,6 +12,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from culturepark.runtime.engines.local import aside
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.request import Reply, Request
 
@@ -52,7 +53,7 @@ class NliModel:
         assert request.labels == NLI_LABELS, request.labels
         premise, hypothesis = (message.content for message in request.messages)
         async with self._one_at_a_time:
-            return await asyncio.to_thread(self._judge, premise, hypothesis)
+            return await aside(partial(self._judge, premise, hypothesis))
 
     async def close(self) -> None:
         """Nothing to let go of."""

@@ -1,13 +1,18 @@
 """`python -m culturepark` and the `culturepark` command."""
 
+import contextlib
 import errno
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from culturepark.runtime.console import note, plain
 from culturepark.runtime.errors import CultureParkError
 
+INTERRUPTED = 130
+SOON = 0.05
+"""Seconds after which a lost interrupt is raised anew: the finalizer that lost it has ended by then."""
 WAYS_OUT = {
     errno.ENOSPC: "free space and run the same command; everything before is saved",
     errno.EDQUOT: "free space and run the same command; everything before is saved",
@@ -30,12 +35,17 @@ def main() -> None:
     A user's mistake is one line and exit code 2, never a traceback; SIGTERM ends a command as Ctrl-C does.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.unraisablehook = _interrupt_again
     try:
         from culturepark.cli import app  # noqa: PLC0415  (may be interrupted like all that follows)
 
         app()
     except KeyboardInterrupt:
-        sys.exit(130)
+        _leave()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            _leave()
+        raise
     except CultureParkError as error:
         note(f"error: {plain(str(error))}")  # may quote what came from outside
         sys.exit(2)
@@ -45,6 +55,24 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         note(f"error: {plain(place)}{os.strerror(error.errno)}; {WAYS_OUT[error.errno]}")
         sys.exit(2)
+
+
+def _interrupt_again(lost: "sys.UnraisableHookArgs") -> None:
+    """An interrupt that came in the middle of a finalizer is lost there, and the command would go on: raise it anew."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        from culturepark.runtime.engines.local import interrupt_in  # noqa: PLC0415  (once in a thousand interrupts)
+
+        interrupt_in(SOON)
+    else:
+        sys.__unraisablehook__(lost)
+
+
+def _leave() -> NoReturn:
+    """End an interrupted command at once: all is saved, and threads that still compute are not waited for."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -222,6 +222,7 @@ def test_a_server_that_goes_away_pauses_the_run_and_ends_it_with_one_line(tmp_pa
         b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": -1}}',
         b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 1e40}}',
         b'{"choices": [{"message": {"content": "x"}}], "usage": {"prompt_tokens": 99999999999999999999999}}',
+        b'{"choices": ' + b"9" * 5000 + b"}",
         b'{"choices": {"message": "x"}}',
         b'{"choices": [null]}',
         b'{"choices": ' + b"[" * 100_000,

@@ -31,15 +31,22 @@ def test_every_parser_reads_its_document(targets: Mapping[str, tuple[Target, Pat
 @pytest.mark.parametrize(
     ("name", "document", "said"),
     [
-        ("data set registry", b"tweets: " + b"[" * 3000, "nested too deeply; correct the YAML"),
+        ("data set registry", b"tweets: " + b"[" * 3000, " nested too deeply; correct the YAML"),
+        ("study YAML", b"name: 2024-13-45\n", " month must be in 1..12; correct the YAML"),
         (
             "protocol script",
             b'name: a\nwhat: b\nrounds: [{speaker: delegates, guidance: [{en: "Ask {\\ud800next}."}]}]\n',
-            "\"no placeholder {\\ud800next}; did you mean 'next'?; known: {topic}, {other}, {next}, {country}\" holds half a "
+            " \"no placeholder {\\ud800next}; did you mean 'next'?; known: {topic}, {other}, {next}, {country}\" holds half a "
             "character; correct it",
         ),
+        (
+            "training rows",
+            b'{"stance": ' + b"9" * 5000 + b"}\n",
+            "1: not JSON (Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits; use "
+            "sys.set_int_max_str_digits() to increase the limit); make the rows again",
+        ),
     ],
-    ids=["nested too deeply", "half a character"],
+    ids=["nested too deeply", "no date", "half a character", "a number too long"],
 )
 def test_what_was_found_is_refused_in_one_line(
     name: str, document: bytes, said: str, targets: Mapping[str, tuple[Target, Path]]
@@ -50,7 +57,7 @@ def test_what_was_found_is_refused_in_one_line(
     with pytest.raises(CultureParkError) as refused:
         target.read(folder / target.name)
 
-    assert str(refused.value) == f"{folder / target.name}: {said}"
+    assert str(refused.value) == f"{folder / target.name}:{said}"
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from culturepark.benchmarks.faults.pace import fullest, paced
 from culturepark.runtime.budget import Amount, Budget, BudgetSettings
 from culturepark.runtime.errors import BudgetSpentError
 from culturepark.runtime.ledger import Ledger, spent_before
@@ -92,6 +93,24 @@ def test_a_pace_is_kept_within_two_percent() -> None:
     # A quarter of a second may be made up for; in a minute that is 0.4 %.
     assert passed <= 200 * (took + 0.25) + 1
     assert passed >= 200 * 1.5 * 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "rate", "piece"), [("requests_per_minute", 600, 1), ("tokens_per_minute", 120_000, 700)]
+)
+def test_a_limit_a_minute_is_kept_and_used_by_a_command(name: str, rate: float, piece: int, tmp_path: Path) -> None:
+    found = paced(tmp_path, name, rate, seconds=6, window=3, concurrency=32)
+
+    # A quarter of a second may be made up for, which is 0.4 % of a minute, and the last request is whole.
+    assert found.fullest * rate / 20 <= rate / 60 * 3.25 + piece
+    assert found.fullest >= 0.8
+
+
+def test_the_fullest_window_is_found() -> None:
+    spent = [(0.0, 1), (1.0, 5), (1.5, 1), (2.9, 4), (4.1, 2)]
+
+    assert [fullest(spent, window) for window in (0.4, 1, 2, 3, 10)] == [5, 6, 10, 11, 13]
 
 
 def test_what_was_not_taken_is_given_back_to_the_pace() -> None:
