@@ -106,8 +106,8 @@ def run_experiment(
     options = Options(
         size="small" if small else "full", model=model, base_url=base_url, judge=judge_model, base=base,
         cultures=tuple(part.strip() for part in culture.split(",")) if culture else (), talks=talks, rows=rows,
-        steps=steps, cells=cells, texts=texts, seeds=chosen_seeds(seeds) if seeds else (), data=str(data) if data else None, survey=str(survey) if survey else None, seed=seed,
-        budget=budget,
+        steps=steps, cells=cells, texts=texts, seeds=chosen_seeds(seeds) if seeds else (),
+        data=str(data) if data else None, survey=str(survey) if survey else None, seed=seed, budget=budget,
     )  # fmt: skip
     folder = run or Path("runs") / "experiments" / name
     if dry_run:

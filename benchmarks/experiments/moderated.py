@@ -11,8 +11,8 @@ from culturepark.benchmarks.claim import pairs
 from culturepark.benchmarks.experiments.made_texts import HARMLESS, OFFENSIVE
 from culturepark.benchmarks.experiments.running import Finding
 from culturepark.benchmarks.experiments.setup import Setup
-from culturepark.benchmarks.experiments.steps import BASE, MODERATION
-from culturepark.benchmarks.experiments.tuning import each_training, measured
+from culturepark.benchmarks.experiments.steps import MODERATION
+from culturepark.benchmarks.experiments.tuning import by_training, each_training, measured
 from culturepark.benchmarks.experiments.verdict import Check, Contrast, Pair, contrast
 from culturepark.benchmarks.moderation.sets import choose_sets
 from culturepark.benchmarks.task import BenchSettings, SuiteResult, Table
@@ -20,6 +20,7 @@ from culturepark.runtime.errors import CultureParkError
 
 UNIT: Final = "of texts"
 MADE_UP: Final = "made-up"
+LABELS: Final = ("offensive", "not_offensive")
 MADE_UP_NOTE: Final = (
     "The moderated texts are made up (no --data was given): 16 insults and 16 harmless sentences about a people that "
     "is not, in English, the same for each culture. They show that every step works, and say nothing about any "
@@ -28,18 +29,15 @@ MADE_UP_NOTE: Final = (
 
 
 def moderation_settings(setup: Setup) -> BenchSettings:
-    """How the moderation suite is run: on the size's sets of the cultures, or, at small size without --data, made-up ones.
+    """How the moderation suite is run: on the size's sets, or, at small size without --data, on made-up ones.
 
     Raises:
         CultureParkError: When no set is to be had, or one cannot be used; before anything is sent.
     """
     size, data = setup.size, setup.options.data
     common: dict[str, Any] = {
-        "suites": (MODERATION,),
-        "cultures": setup.cultures,
-        "limit": size.texts,
-        "languages": ("en",),
-    }
+        "suites": (MODERATION,), "cultures": setup.cultures, "limit": size.texts, "languages": ("en",),
+    }  # fmt: skip
     if data is None and setup.imagined:
         return BenchSettings(**common)
     if data is None and setup.options.size == "full":
@@ -64,12 +62,8 @@ def moderation_settings(setup: Setup) -> BenchSettings:
 def write_made_up(folder: Path, cultures: Sequence[str]) -> Path:
     """Write the made-up texts and a registry that gives each culture a set of them; returns the registry."""
     folder.mkdir(parents=True, exist_ok=True)
-    texts = [
-        (text, label)
-        for both in zip(OFFENSIVE, HARMLESS, strict=True)
-        for text, label in zip(both, LABELS, strict=True)
-    ]
-    lines = [json.dumps({"text": text, "label": label}) for text, label in texts]
+    labelled = zip((OFFENSIVE, HARMLESS), LABELS, strict=True)
+    lines = [json.dumps({"text": text, "label": label}) for texts, label in labelled for text in texts]
     (folder / "texts.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     entry = {
         "language": "en",
@@ -84,9 +78,6 @@ def write_made_up(folder: Path, cultures: Sequence[str]) -> Path:
     sets = {f"made_up_{culture}": {"culture": culture, **entry} for culture in cultures}
     registry.write_text(yaml.safe_dump(sets, sort_keys=False), encoding="utf-8")
     return registry
-
-
-LABELS: Final = ("offensive", "not_offensive")
 
 
 def texts_of(one: SuiteResult, other: SuiteResult) -> list[Pair]:
@@ -125,12 +116,10 @@ def tables(setup: Setup, one: str, other: str) -> list[Table]:
     chance = chances(setup)
     rows: list[tuple[str | int | float | None, ...]] = []
     for arm, result in moderated(setup).items():
-        level = contrast(arm, _values(result), unit=UNIT)
-        by_chance = [chance[item.cluster] for item in result.items if item.value is not None]
-        rows.append(
-            (arm, level.value, level.low, level.high, sum(by_chance) / len(by_chance) if by_chance else None, level.pairs,
-             len({item.cluster for item in result.items}))
-        )  # fmt: skip
+        level, guessed = contrast(arm, _values(result), unit=UNIT), contrast(arm, _values(result, chance), unit=UNIT)
+        by_chance = None if level.value is None or guessed.value is None else level.value - guessed.value
+        sets = len({item.cluster for item in result.items})
+        rows.append((arm, level.value, level.low, level.high, by_chance, level.pairs, sets))
     table = Table(
         title="share of prompts under which a text got its label, by arm",
         columns=("arm", "value", "low", "high", "by chance", "texts", "sets"),
@@ -140,23 +129,14 @@ def tables(setup: Setup, one: str, other: str) -> list[Table]:
     if len(each) == 1:
         return [table]
     name = setup.design.further[MODERATION].test.contrast
-    trained = [
-        (seed, level.value, level.low, level.high, level.pairs)
-        for seed, found in each.items()
-        for level in [contrast(name, texts_of(found[one], found[other]), unit=UNIT)]
-    ]
-    columns = ("seed of the training", "effect", "low", "high", "pairs")
-    return [table, Table(title=f"{name} by training", columns=columns, rows=tuple(trained))]
+    gains = {seed: texts_of(trained[one], trained[other]) for seed, trained in each.items()}
+    return [table, by_training(gains, name, unit=UNIT)]
 
 
 def able(setup: Setup, found: Mapping[str, SuiteResult]) -> Check:
     """Whether one of the models is right more often than by chance: two that guess compare nothing."""
     chance = chances(setup)
-    levels = {
-        arm: contrast(arm, [Pair(item.value - chance[item.cluster], item.id.partition("/")[2]) for item in result.items
-                            if item.value is not None], unit=UNIT)
-        for arm, result in found.items()
-    }  # fmt: skip
+    levels = {arm: contrast(arm, _values(result, chance), unit=UNIT) for arm, result in found.items()}
     said = [
         f"{arm} {level.value:+.3f} ({level.low:+.3f} to {level.high:+.3f})"
         for arm, level in levels.items()
@@ -186,5 +166,10 @@ def data_note(setup: Setup) -> str:
     return f"The moderated texts are real sets of the folder given with --data: {', '.join(chances(setup))}."
 
 
-def _values(result: SuiteResult) -> list[Pair]:
-    return [Pair(item.value, item.id.partition("/")[2]) for item in result.items if item.value is not None]
+def _values(result: SuiteResult, chance: Mapping[str, float] | None = None) -> list[Pair]:
+    """Each text's share of right labels, less what a guess is right in."""
+    return [
+        Pair(item.value - (chance[item.cluster] if chance else 0), item.id.partition("/")[2])
+        for item in result.items
+        if item.value is not None
+    ]

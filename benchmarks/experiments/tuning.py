@@ -153,8 +153,7 @@ def measured(setup: Setup, suite: str = OPINIONS, run: str = MEASURED) -> dict[s
     Raises:
         CultureParkError: For an arm without a result.
     """
-    each = each_training(setup, suite, run)
-    return {arm: _mean([found[arm] for found in each.values()]) for arm in setup.arms}
+    return _over_trainings(each_training(setup, suite, run), setup)
 
 
 def each_training(setup: Setup, suite: str = OPINIONS, run: str = MEASURED) -> dict[int, dict[str, SuiteResult]]:
@@ -173,6 +172,10 @@ def each_training(setup: Setup, suite: str = OPINIONS, run: str = MEASURED) -> d
     return found
 
 
+def _over_trainings(each: Mapping[int, Mapping[str, SuiteResult]], setup: Setup) -> dict[str, SuiteResult]:
+    return {arm: _mean([trained[arm] for trained in each.values()]) for arm in setup.arms}
+
+
 def _mean(trainings: Sequence[SuiteResult]) -> SuiteResult:
     """The result of an arm: each item's mean over trainings, none where one of them gave no answer."""
     each = zip(*(one.items for one in trainings), strict=True)
@@ -185,23 +188,21 @@ def _mean_value(values: Sequence[float | None]) -> float | None:
     return fmean(known) if len(known) == len(values) else None
 
 
-def by_training(each: Mapping[int, Mapping[str, SuiteResult]], name: str, one: str, other: str) -> Table:
-    """A contrast for each training alone: how much it hangs on the seed."""
+def by_training(each: Mapping[int, Sequence[Pair]], name: str, *, unit: str) -> Table:
+    """A contrast for each training alone, by seed: how much it hangs on that."""
     rows: list[tuple[str | int | float | None, ...]] = []
-    for seed, found in each.items():
-        level = contrast(name, cells(found[one], found[other]), unit=SIMILARITY)
+    for seed, paired in each.items():
+        level = contrast(name, paired, unit=unit)
         rows.append((seed, level.value, level.low, level.high, level.pairs))
-    return Table(
-        title=f"{name} by training",
-        columns=("seed of the training", "effect", "low", "high", "pairs"),
-        rows=tuple(rows),
-    )
+    columns = ("seed of the training", "effect", "low", "high", "pairs")
+    return Table(title=f"{name} by training", columns=columns, rows=tuple(rows))
 
 
 def analysis(setup: Setup, name: str, one: str, other: str, others: Sequence[tuple[str, str]] = ()) -> Analysis:
     """The primary contrast of two arms, further ones, whether training learned anything, and every arm's similarity."""
     each = each_training(setup)
-    found = {arm: _mean([one[arm] for one in each.values()]) for arm in setup.arms}
+    found = _over_trainings(each, setup)
+    gains = {seed: cells(trained[one], trained[other]) for seed, trained in each.items()}
     primary = contrast(name, cells(found[one], found[other]), unit=SIMILARITY)
     more = [
         contrast(f"{mine} minus {theirs}", cells(found[mine], found[theirs]), unit=SIMILARITY)
@@ -214,7 +215,7 @@ def analysis(setup: Setup, name: str, one: str, other: str, others: Sequence[tup
         secondary=corrected([*more, by_battery]),
         checks=learned(setup, [arm for arm in (one, other) if arm != BASE]),
         n={arm: _size(setup, arm) for arm in setup.arms},
-        tables=(similarities(found), *([by_training(each, name, one, other)] if len(each) > 1 else [])),
+        tables=(similarities(found), *([by_training(gains, name, unit=SIMILARITY)] if len(each) > 1 else [])),
         notes=(
             "n counts the training rows of an arm.",
             "Similarity is 1 minus the Jensen-Shannon distance to the country's answers, corrected for sampling.",
@@ -251,8 +252,8 @@ def trainings(setup: Setup) -> str:
             "not known from this; `--seeds 0,1,2` tells."
         )
     return (
-        f"Each arm was trained {len(seeds)} times (seeds {', '.join(map(str, seeds))}); its scores are means over these "
-        "trainings, which intervals take as they are."
+        f"Each arm was trained {len(seeds)} times (seeds {', '.join(map(str, seeds))}); its scores are means over "
+        "these trainings, which intervals take as they are."
     )
 
 
