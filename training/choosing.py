@@ -32,23 +32,31 @@ def chosen_study(run: Path, name: str, given: Mapping[str, Any]) -> Study:
     for kind in train["rows"] or ():
         if kind not in KINDS:
             raise unknown("kind of row", kind, KINDS, place="--rows")
-    for seed in train["seeds"] or ():
-        if not seed.isdigit():
-            raise CultureParkError(f"--seeds: {seed!r} is not a whole number from 0; write for instance 0,1,2")
     if not (run / DATABASE).exists() and not (run / LOCATION).exists():
         raise CultureParkError(f"{run}: there is no run here; `culturepark run --run {run}` makes one")
-    chosen = _without_none({**train, "seeds": [int(seed) for seed in train["seeds"]] if train["seeds"] else None})
-    settings = _joined(preset(name), chosen)
+    settings = _joined(preset(name), _without_none(train))
     saved = run / SAVED
     overrides = {"model": options["model"], "base_url": options["base_url"], "train": settings}
     return Study.load(saved if saved.exists() else None, overrides)
 
 
+def chosen_seeds(text: str) -> tuple[int, ...]:
+    """Seeds as they stand after `--seeds`, each once.
+
+    Raises:
+        CultureParkError: For one that is no whole number from 0.
+    """
+    seeds = [part.strip() for part in text.split(",")]
+    for seed in seeds:
+        if not (seed.isascii() and seed.isdigit()):
+            raise CultureParkError(f"--seeds: {seed!r} is not a whole number from 0; write for instance 0,1,2")
+    return tuple(dict.fromkeys(map(int, seeds)))
+
+
 def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     """Options as fields of the study's `train` section; None replaces nothing."""
     listed = {
-        name: [part.strip() for part in given[name].split(",")] if given[name] else None
-        for name in ("culture", "rows", "seeds")
+        name: [part.strip() for part in given[name].split(",")] if given[name] else None for name in ("culture", "rows")
     }
     hosted = (given["method"] == "openai") or (given["base"] or "").startswith("openai:")
     return {
@@ -57,7 +65,7 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         "train": {
             "cultures": listed["culture"],
             "rows": listed["rows"],
-            "seeds": listed["seeds"],
+            "seeds": chosen_seeds(given["seeds"]) if given["seeds"] else None,
             "weight": given["weight"],
             "mode": given["mode"],
             "method": given["method"],

@@ -45,6 +45,9 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Make the rows and say what they are; train nothing.")
     ] = False,
+    jobs: Annotated[
+        bool, typer.Option("--jobs", help="Write each training down for torchrun or accelerate launch; train nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Create hosted jobs at the cost that was told.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Create a hosted job anew after one that failed.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the hosted jobs of this selection.")] = False,
@@ -63,7 +66,7 @@ def train(
             print_json([one.model_dump(mode="json") for one in cancelled])
         _end(cancelled, as_json=as_json, wanted="cancelled")
         return
-    from culturepark.training.models import costs, train_all
+    from culturepark.training.models import costs, train_all, write_jobs
 
     going_on = f"what was done is saved in {run}, hosted jobs go on; the same command goes on from there"
     with stoppable(going_on):
@@ -73,7 +76,7 @@ def train(
         if not as_json:
             _show(dataset.report)
         with stoppable(going_on):
-            trained = train_all(study, run, dataset, yes=yes, again=again)
+            trained = write_jobs(study, run, dataset) if jobs else train_all(study, run, dataset, yes=yes, again=again)
     if as_json:
         print_json(
             {
@@ -87,7 +90,7 @@ def train(
     elif dry_run:
         _show(dataset.report)
         say(f"rows: {run / 'training'}; nothing was trained (--dry-run)")
-    _end(trained, as_json=as_json, wanted="succeeded")
+    _end(trained, as_json=as_json, wanted="written" if jobs else "succeeded")
 
 
 def _dataset(study: "Study", run: Path) -> "Dataset":

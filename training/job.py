@@ -1,10 +1,11 @@
-"""One training as a folder: `python -m culturepark.training.job FOLDER`, which `accelerate launch` starts on many GPUs.
+"""One training as a folder: `python -m culturepark.training.job FOLDER`, one process or several.
 
-The folder holds `job.json`, `rows.jsonl` and `validation.jsonl`, and gets the adapter. Every process reads the same
-files; the first one writes.
+`torchrun` or `accelerate launch` starts several, each with a share of every step's rows. The folder holds `job.json`,
+`rows.jsonl` and `validation.jsonl`, and gets the adapter. Every process reads the same files; the first one writes.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from culturepark.runtime.console import note
@@ -29,7 +30,7 @@ class Job(Record):
     provenance: Provenance = Provenance()
 
 
-def write_job(folder: Path, job: Job, rows: list[Row], validation: list[Row]) -> None:
+def write_job(folder: Path, job: Job, rows: Sequence[Row], validation: Sequence[Row]) -> None:
     """Write a training down; nothing is trained yet."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +48,7 @@ def run_job(folder: Path, *, progress: Reporter | None = None) -> Trained:
         CultureParkError: As `train_adapter`, and when the folder holds no job.
     """
     if not (folder / JOB).is_file():
-        raise CultureParkError(f"{folder}: holds no {JOB}; `culturepark train` writes one")
+        raise CultureParkError(f"{folder}: holds no {JOB}; `culturepark train RUN --jobs` writes one")
     # JSON is YAML, and the reader names file and line.
     job = build(Job, read_yaml(folder / JOB), place=str(folder / JOB))
     rows, validation = read_rows(folder / ROWS), read_rows(folder / VALIDATION)

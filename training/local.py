@@ -106,6 +106,7 @@ def train_adapter(
         curve = _train(trainer, folder / CHECKPOINTS)
         if trainer.accelerator.num_processes > 1:
             trainer.save_model(str(folder))  # each process may hold a part of the weights: all take part
+            trainer.accelerator.wait_for_everyone()  # others may still read the checkpoints, which the first deletes
         adapter = _describe(trainer, rows, validation, settings, base, hardware, seed, curve)
         if trainer.is_world_process_zero():
             _finish(trainer, folder, base, adapter, curve, provenance or Provenance())
@@ -213,11 +214,13 @@ def make_trainer(
     from culturepark.training.trainer import AnswerTrainer, Steps  # noqa: PLC0415
 
     stops = bool(validation) and settings.patience > 0
+    arguments = trainer_config(settings, hardware, output, seed=seed, validates=bool(validation))
+    watched = evened(validation, settings.batch * arguments.world_size) if arguments.world_size > 1 else validation
     trainer = AnswerTrainer(
         model=model,
-        args=trainer_config(settings, hardware, output, seed=seed, validates=bool(validation)),
+        args=arguments,
         train_dataset=_dataset(rows),
-        eval_dataset=_dataset(validation) if validation else None,
+        eval_dataset=_dataset(watched) if watched else None,
         processing_class=tokenizer,
         peft_config=config,
         data_collator=share_prefixes if settings.batching == "shared" else pad_rows,
@@ -273,6 +276,15 @@ def trainer_config(
     )
 
 
+def evened(rows: Sequence[EncodedRow], share: int) -> list[EncodedRow]:
+    """Rows that several processes can share out evenly: repeats fill the last share, and weigh nothing.
+
+    Without them accelerate fills it with repeats that count, and the mean is another with every number of processes.
+    """
+    repeats = [rows[place % len(rows)] for place in range(-len(rows) % share)] if rows else []
+    return [*rows, *(row.model_copy(update={"weight": 0.0}) for row in repeats)]
+
+
 def _dataset(rows: Sequence[EncodedRow]) -> "Dataset":
     from datasets import Dataset  # noqa: PLC0415  (slow to import)
 
@@ -294,7 +306,8 @@ def _begin(folder: Path, begun: dict[str, Any]) -> None:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / STARTED).write_text(json.dumps(begun), encoding="utf-8")
+        with whole_file(folder / STARTED) as partial:  # of several processes, each finds none or all of it
+            partial.write_text(json.dumps(begun), encoding="utf-8")
     except OSError as error:
         raise CultureParkError(f"{folder}: the adapter's folder cannot be written ({error.strerror})") from None
 
@@ -377,8 +390,7 @@ def _finish(
 
     try:
         if trainer.accelerator.num_processes == 1:
-            model: Any = trainer.model
-            model.save_pretrained(folder)
+            trainer.save_model(str(folder))
         _name_base(folder / CONFIG, base)
         write_curves(folder, curve)
         draw_curves(folder, curve, title=folder.name)

@@ -1,5 +1,6 @@
 """A model for each training set: an adapter trained here, or a job at a hosted service."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache
@@ -23,6 +24,7 @@ from culturepark.training.curves import read_curves
 from culturepark.training.dataset import Dataset, TrainingSet
 from culturepark.training.hosted import JOB, HostedJob, cancel, estimate_cost, job_inputs, load_job, set_aside, tune
 from culturepark.training.hosted_settings import HostedSettings
+from culturepark.training.job import Job, write_job
 from culturepark.training.model_card import Provenance
 from culturepark.training.row import Row
 from culturepark.training.saved import TRAINING, set_folder
@@ -63,6 +65,28 @@ def train_all(study: Study, run: Path, dataset: Dataset, *, yes: bool, again: bo
     if study.train.method == "openai":
         return _hosted(study, run, dataset, yes=yes, again=again)
     return _local(study, run, dataset)
+
+
+def write_jobs(study: Study, run: Path, dataset: Dataset) -> list[TrainedModel]:
+    """Write each training down in its adapter's folder, for `torchrun` or `accelerate launch`; nothing is trained.
+
+    Raises:
+        CultureParkError: For a hosted method, or a folder that cannot be written.
+    """
+    settings = study.train
+    if settings.method == "openai":
+        raise CultureParkError(
+            "--jobs writes trainings for this machine, and --method openai trains elsewhere; drop one"
+        )
+    written: list[TrainedModel] = []
+    for one in dataset.sets:
+        provenance = _provenance(study, dataset, one)
+        for seed in settings.seeds:
+            folder = run / ADAPTERS / _adapter_name(settings, one, seed)
+            write_job(folder, Job(settings=settings.lora, seed=seed, provenance=provenance), one.rows, one.validation)
+            detail = f"torchrun --nproc-per-node 2 -m culturepark.training.job {shlex.quote(str(folder))}"
+            written.append(TrainedModel(name=folder.name, status="written", model=None, detail=detail))
+    return written
 
 
 def row_lengths(settings: TrainSettings) -> RowLengths:

@@ -91,6 +91,12 @@ class AnswerTrainer(SFTTrainer):
                 "space and run the same command"
             ) from None
 
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        """Write the adapter alone: the tokenizer is the base's, and Trainer would pickle its arguments beside it."""
+        if self.args.should_save:
+            model: Any = self.accelerator.unwrap_model(self.model)
+            model.save_pretrained(output_dir or self.args.output_dir, state_dict=state_dict)
+
     def create_model_card(self, *_args: Any, **_kwargs: Any) -> None:
         """Write none: the adapter's own card says more."""
 

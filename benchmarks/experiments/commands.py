@@ -26,7 +26,7 @@ def list_experiments(*, as_json: JsonFlag = False) -> None:
     if as_json:
         print_json([one.model_dump(mode="json") | {"sha256": one.sha256} for one in designs])
     else:
-        print_table(("experiment", "version", "claim"), [(one.name, one.version, one.claim) for one in designs])
+        print_table(("experiment", "version", "claim"), [(one.name, one.version, one.claims) for one in designs])
 
 
 @experiments_app.command("show")
@@ -47,6 +47,13 @@ def show(name: Name, *, as_json: JsonFlag = False) -> None:
     say(f"primary test: {tested(design.test)}")
     for text in design.checks:
         say(f"manipulation check: {text}")
+    for task, one in design.further.items():
+        say(f"claim on {task}: {one.claim}")
+        say(f"outcome: {one.outcome}")
+        say(f"unit of analysis: {one.unit}; clusters: {one.clusters}")
+        say(f"test: {tested(one.test)}")
+        for text in one.checks:
+            say(f"manipulation check: {text}")
     say(f"limits: {design.limits}")
     for size, given in design.sizes.items():
         settings = given.model_dump(mode="json", exclude_defaults=True)
@@ -75,6 +82,10 @@ def run_experiment(
     cells: Annotated[
         int | None, typer.Option(min=1, help="Culture and question pairs that models are measured on.")
     ] = None,
+    texts: Annotated[int | None, typer.Option(min=1, help="Texts that models moderate.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Comma-separated; each adapter is trained once with each, and scores are means.")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of data that is not shipped, as `bench --data`.")] = None,
     survey: Annotated[Path | None, typer.Option(help="WVS wave 7 CSV with countries that are not shipped.")] = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
@@ -88,14 +99,15 @@ def run_experiment(
     from culturepark.benchmarks.experiments.running import costs, make_report, prepare
     from culturepark.benchmarks.experiments.running import run as run_all
     from culturepark.benchmarks.experiments.setup import Options
+    from culturepark.training.choosing import chosen_seeds
 
     design = load_design(name)
     experiment = EXPERIMENTS[name]
     options = Options(
         size="small" if small else "full", model=model, base_url=base_url, judge=judge_model, base=base,
         cultures=tuple(part.strip() for part in culture.split(",")) if culture else (), talks=talks, rows=rows,
-        steps=steps, cells=cells, data=str(data) if data else None, survey=str(survey) if survey else None, seed=seed,
-        budget=budget,
+        steps=steps, cells=cells, texts=texts, seeds=chosen_seeds(seeds) if seeds else (),
+        data=str(data) if data else None, survey=str(survey) if survey else None, seed=seed, budget=budget,
     )  # fmt: skip
     folder = run or Path("runs") / "experiments" / name
     if dry_run:
@@ -114,15 +126,20 @@ def run_experiment(
 
 
 def _show(report: "Report") -> None:
-    say(f"claim: {report.design.claim}")
-    one = report.analysis.primary
+    say(f"claim: {report.design.claims}")
+    found, further = report.analysis, report.analysis.further.values()
     print_table(
         ("contrast", "effect", "low", "high", "p", "minimum detectable", "pairs", "clusters"),
-        [(one.name, one.value, one.low, one.high, one.p, one.detectable, one.pairs, one.clusters)],
+        [
+            (one.name, one.value, one.low, one.high, one.p, one.detectable, one.pairs, one.clusters)
+            for one in (found.primary, *(more.primary for more in further))
+        ],
     )
-    for check in report.analysis.checks:
+    for check in (*found.checks, *(check for more in further for check in more.checks)):
         say(f"manipulation check {'passed' if check.passed else 'FAILED'}: {check.name} ({check.detail})")
     say(f"verdict: {report.verdict.outcome} ({report.verdict.why})")
+    for task, verdict in report.further.items():
+        say(f"verdict on {task}: {verdict.outcome} ({verdict.why})")
 
 
 def _show_costs(found: "tuple[Cost, ...]", *, as_json: bool) -> None:

@@ -53,7 +53,26 @@ class Size(Record):
     """Training steps; the epochs decide when None."""
     cells: int | None = Field(default=None, ge=1)
     """Culture and question pairs that models are measured on; all when None."""
-    seeds: tuple[int, ...] = (0,)
+    sets: tuple[str, ...] = ()
+    """Moderation sets of `--data`, by their names in the suite."""
+    texts: int | None = Field(default=None, ge=1)
+    """Texts that models moderate; all when None."""
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """Of training: each arm is trained once with each."""
+
+
+class Further(Record):
+    """A claim about another task, with a test and a verdict of its own."""
+
+    claim: str
+    outcome: str
+    unit: str
+    """Of analysis."""
+    clusters: str
+    """What pairs share; the unit of interval and p value."""
+    test: Test
+    checks: tuple[str, ...] = ()
+    """Manipulation checks of this task, beside the design's."""
 
 
 class Design(Record):
@@ -73,6 +92,8 @@ class Design(Record):
     test: Test
     checks: tuple[str, ...] = ()
     """Manipulation checks: where one fails, the verdict is `underpowered`, whatever the numbers are."""
+    further: dict[str, Further] = {}
+    """Claims about other tasks, by task. Each has its own verdict; none is counted for another."""
     several_models: bool = False
     """Whether `--model` may name several, to be compared."""
     needs: dict[str, str] = {}
@@ -88,9 +109,17 @@ class Design(Record):
         return self
 
     @property
+    def claims(self) -> str:
+        """Everything that is claimed."""
+        return " ".join([self.claim, *(one.claim for one in self.further.values())])
+
+    @property
     def sha256(self) -> str:
-        """Hash of what is claimed and how it is tested. Sizes may be overridden, and stand in the report themselves."""
-        return sha256(self.model_dump(mode="json", exclude={"sizes"}))
+        """Hash of what is claimed and how it is tested. Sizes may be overridden, and stand in the report themselves.
+
+        A design with one claim has the hash that it had before there could be several.
+        """
+        return sha256(self.model_dump(mode="json", exclude={"sizes"} if self.further else {"sizes", "further"}))
 
 
 def load_design(name: str) -> Design:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from culturepark.benchmarks.experiments.design import Test
+from culturepark.benchmarks.experiments.design import Further, Test
 from culturepark.benchmarks.experiments.running import Report
 from culturepark.benchmarks.experiments.steps import Cost
 from culturepark.benchmarks.experiments.verdict import Contrast
@@ -43,7 +43,6 @@ def markdown(report: Report) -> str:
         if report.scripted
         else f"Who talks: `{report.model}`."
     )
-    primary = _row(found.primary)[:5]
     facts = (
         f"- Outcome: {design.outcome}",
         f"- Unit of analysis: {design.unit}",
@@ -54,20 +53,32 @@ def markdown(report: Report) -> str:
     parts = [
         f"# Experiment `{design.name}`, {report.options.size} size",
         f"**Claim** (version {design.version}, sha256 `{report.sha256[:16]}`, fixed before the data): {design.claim}",
-        f"**Verdict: {report.verdict.outcome}.** {report.verdict.why}. {talked}",
+        f"**Verdict: {report.verdict.outcome}.** {_sentence(report.verdict.why)}. {talked}",
+        *(
+            f"**Claim on {task}**: {one.claim} **Verdict on {task}: {report.further[task].outcome}.** "
+            f"{_sentence(report.further[task].why)}."
+            for task, one in design.further.items()
+        ),
         _table(
             ("primary contrast", "effect", "95 % interval", "p", "minimum detectable", "smallest worth having", "pairs",
              "clusters"),
-            [(*primary, f"{test.smallest:g} {test.unit}", found.primary.pairs, found.primary.clusters)],
+            [
+                (*_row(one), f"{tried.smallest:g} {tried.unit}", one.pairs, one.clusters)
+                for one, tried in (
+                    (found.primary, test),
+                    *((found.further[task].primary, one.test) for task, one in design.further.items()),
+                )
+            ],
         ),
         "## Design",
         _table(
             ("arm", "what it is", "n"), [(arm, what, found.n.get(arm, "not run")) for arm, what in design.arms.items()]
         ),
-        "\n".join(facts),
+        "\n".join([*facts, *(_in_words(task, one) for task, one in design.further.items())]),
     ]  # fmt: skip
-    if found.checks:
-        rows = [(check.name, "passed" if check.passed else "FAILED", check.detail) for check in found.checks]
+    checks = (*found.checks, *(check for one in found.further.values() for check in one.checks))
+    if checks:
+        rows = [(check.name, "passed" if check.passed else "FAILED", check.detail) for check in checks]
         parts += ["## Manipulation checks", _table(("check", "result", "detail"), rows)]
     if found.secondary:
         compared = [
@@ -94,6 +105,18 @@ def tested(test: Test) -> str:
         f"{test.contrast}; two-sided at {test.alpha:g}, whole clusters at a time, with an effect of at least "
         f"{test.smallest:g} {test.unit}"
     )
+
+
+def _in_words(task: str, one: Further) -> str:
+    """How a further claim is tested."""
+    return (
+        f"- On {task}. Outcome: {one.outcome}. Unit of analysis: {one.unit}. Clusters: {one.clusters}. Test: "
+        f"{tested(one.test)}"
+    )
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def words(costs: Sequence[Cost]) -> str:

@@ -24,10 +24,19 @@ from culturepark.runtime.whole_file import whole_file
 REGISTRATION: Final = "registration.json"
 
 
+class Finding(Record):
+    """What an experiment's data say of a further claim, before its verdict."""
+
+    primary: Contrast
+    checks: tuple[Check, ...] = ()
+
+
 class Analysis(Record):
     """What an experiment's data say, before the verdict."""
 
     primary: Contrast
+    further: dict[str, Finding] = {}
+    """By task, as the design names them."""
     secondary: tuple[Contrast, ...] = ()
     checks: tuple[Check, ...] = ()
     n: dict[str, int]
@@ -69,6 +78,8 @@ class Report(Record):
     model: str
     scripted: bool
     verdict: Verdict
+    further: dict[str, Verdict] = {}
+    """Verdicts of the further claims, by task."""
     analysis: Analysis
     command: str
     """That makes this report again."""
@@ -90,15 +101,14 @@ def prepare(
     setup = make_setup(design, options, folder)._replace(imagined=imagined)
     if experiment.judged and not setup.is_scripted:
         _refuse_own_judge(setup)
-    steps = experiment.plan(setup)
     least = design.test.fewest_pairs
-    for name, given in (("talks", setup.size.talks), ("cells", setup.size.cells)):
+    for name, given in (("talks", setup.size.talks), ("cells", setup.size.cells), ("texts", setup.size.texts)):
         if given is not None and given < least:
             raise CultureParkError(
                 f"{design.name}: {given} {name} are too few for the test, which takes {least} pairs; add --{name} "
                 f"{least}"
             )
-    return setup, steps
+    return setup, experiment.plan(setup)
 
 
 class Found(NamedTuple):
@@ -107,6 +117,7 @@ class Found(NamedTuple):
     setup: Setup
     analysis: Analysis
     verdict: Verdict
+    further: dict[str, Verdict]
 
 
 def run(experiment: Experiment, design: Design, options: Options, folder: Path) -> Found:
@@ -124,7 +135,11 @@ def run(experiment: Experiment, design: Design, options: Options, folder: Path) 
             note(f"step {place} of {len(steps)}: {step.name}")
             do(step, ready)
         analysis = experiment.analyse(ready)
-    return Found(setup, analysis, judge(analysis.primary, design.test, analysis.checks))
+    further = {
+        task: judge(one.primary, design.further[task].test, (*analysis.checks, *one.checks))
+        for task, one in analysis.further.items()
+    }
+    return Found(setup, analysis, judge(analysis.primary, design.test, analysis.checks), further)
 
 
 def make_report(experiment: Experiment, found: Found, options: Options, *, run: Path | None) -> Report:
@@ -143,6 +158,7 @@ def make_report(experiment: Experiment, found: Found, options: Options, *, run: 
         model=setup.model,
         scripted=setup.is_scripted,
         verdict=found.verdict,
+        further=found.further,
         analysis=found.analysis,
         command=command(setup.design.name, options, run=run),
         full_command=command(setup.design.name, full.model_copy(update=asked), run=None),
@@ -162,6 +178,8 @@ def command(name: str, options: Options, *, run: Path | None) -> str:
         "--rows": options.rows,
         "--steps": options.steps,
         "--cells": options.cells,
+        "--texts": options.texts,
+        "--seeds": ",".join(map(str, options.seeds)) or None,
         "--data": options.data,
         "--survey": options.survey,
         "--seed": options.seed or None,

@@ -33,6 +33,8 @@ class Options(Record):
     rows: int | None = Field(default=None, ge=2)
     steps: int | None = Field(default=None, ge=1)
     cells: int | None = Field(default=None, ge=1)
+    texts: int | None = Field(default=None, ge=1)
+    seeds: tuple[int, ...] = ()
     data: str | None = None
     """Folder of third-party data, laid out as `bench --data` reads it."""
     survey: str | None = None
@@ -131,6 +133,8 @@ def make_setup(design: Design, options: Options, folder: Path, *, url: str | Non
         "rows": options.rows,
         "steps": options.steps,
         "cells": options.cells,
+        "texts": options.texts,
+        "seeds": options.seeds or None,
     }
     size = size.model_copy(update={name: value for name, value in given.items() if value is not None})
     for culture in size.cultures:

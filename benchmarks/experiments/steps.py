@@ -12,6 +12,7 @@ from culturepark.benchmarks.dialogue.settings import DialogueSettings
 from culturepark.benchmarks.dialogue.settings import Measure as Measured
 from culturepark.benchmarks.experiments.setup import Setup
 from culturepark.benchmarks.likelihood import float_identity
+from culturepark.benchmarks.moderation import suite as moderation
 from culturepark.benchmarks.suites import DIALOGUE
 from culturepark.benchmarks.task import BenchSettings, SuiteResult, load_task
 from culturepark.personas.roster import load_roster
@@ -32,6 +33,8 @@ STAGES: Final[tuple[Literal["simulate", "refine"], ...]] = ("simulate", "refine"
 BASE: Final = "base"
 """The arm that is not trained: the base under the same persona prompt."""
 MEASURED: Final = "measured"
+MODERATION: Final = "moderation"
+"""Suite of that task, and folder of its run."""
 ORDERS: Final = 2
 """In which the opinions suite shows the options of a question."""
 HELD_BACK: Final = 8
@@ -94,7 +97,7 @@ class Train(NamedTuple):
     @property
     def name(self) -> str:
         """For progress."""
-        return f"adapter {self.arm}"
+        return f"adapter {self.arm}, seed {self.seed}"
 
 
 class Measure(NamedTuple):
@@ -157,9 +160,8 @@ def cost(step: Step, setup: Setup) -> Cost:
             rows = lora.max_steps * BATCH if lora.max_steps is not None else int(setup.size.rows * lora.epochs)
             return Cost(step=step.name, trained_tokens=rows * ROW_TOKENS)
         case Measure(arms=arms, settings=settings):
-            cells = measured_cells(settings)
-            variants = ORDERS * len(load_task(opinions.__name__).prompts)
-            questions = cells * variants * (len(arms) + 1) * len(settings.languages)
+            models = 1 + len(arms) * len(setup.size.seeds)
+            questions = asked_of_each(settings, setup) * models * len(settings.languages)
             return Cost(step=step.name, requests=questions, tokens_in=questions * QUESTION_TOKENS)
 
 
@@ -169,6 +171,13 @@ def _money(models: Sequence[str], tokens_in: int, tokens_out: int) -> float | No
     prices = [known_price(identity) for identity in hosted]
     known = [price.of(tokens_in=tokens_in, tokens_cached=0, tokens_out=tokens_out) for price in prices if price]
     return max(known, default=0.0) if len(known) == len(prices) else None
+
+
+def asked_of_each(settings: BenchSettings, setup: Setup) -> int:
+    """Questions that a suite asks of one model in one language, at most."""
+    if MODERATION in settings.suites:
+        return (setup.size.texts or 0) * len(moderation.VARIANTS)
+    return measured_cells(settings) * ORDERS * len(load_task(opinions.__name__).prompts)
 
 
 def measured_cells(settings: BenchSettings) -> int:
@@ -190,10 +199,10 @@ def model_of(setup: Setup, arm: str, seed: int = 0) -> str:
     return base if arm == BASE else f"{base}+{setup.adapter(arm, seed)}"
 
 
-def results(setup: Setup, found: Sequence[SuiteResult], suite: str) -> dict[str, SuiteResult]:
-    """Results of a suite by arm; arms whose training came to the same weights share one."""
+def results(setup: Setup, found: Sequence[SuiteResult], suite: str, seed: int) -> dict[str, SuiteResult]:
+    """Results of a suite by arm, of the trainings with a seed; arms that came to the same weights share one."""
     by_identity = {one.identity: one for one in found if one.suite == suite}
-    identities = {arm: float_identity(parse_model(model_of(setup, arm))) for arm in (BASE, *setup.arms)}
+    identities = {arm: float_identity(parse_model(model_of(setup, arm, seed))) for arm in (BASE, *setup.arms)}
     return {arm: by_identity[identity] for arm, identity in identities.items() if identity in by_identity}
 
 
@@ -238,7 +247,7 @@ def _train(step: Train, setup: Setup) -> None:
 
 
 def _measure(step: Measure, setup: Setup) -> None:
-    models = [model_of(setup, arm) for arm in (BASE, *step.arms)]
+    models = [model_of(setup, BASE), *(model_of(setup, arm, seed) for arm in step.arms for seed in setup.size.seeds)]
     trained_on = tuple(str(setup.rows(arm)) for arm in step.arms)
     settings = step.settings.model_copy(
         update={"models": tuple(models), "baseline": models[0], "scoring": "likelihood", "trained_on": trained_on}

@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from culturepark.benchmarks.claim import pairs
@@ -12,6 +14,7 @@ from culturepark.benchmarks.experiments.setup import Setup
 from culturepark.benchmarks.experiments.steps import (
     BASE,
     MEASURED,
+    MODERATION,
     Measure,
     Rows,
     Step,
@@ -61,8 +64,9 @@ def tuned(
     cultures: Sequence[str] = (),
     source: str | None = None,
     persona_folders: Sequence[Path] = (),
+    moderation: BenchSettings | None = None,
 ) -> tuple[Step, ...]:
-    """Talks, rows, an adapter for each arm but the base, and the opinions suite on all of them."""
+    """Talks, rows, adapters for each arm but the base, and the opinions suite on all of them; moderation on request."""
     check_base(setup)
     trained = tuple(arm for arm in setup.arms if arm != BASE)
     settings = BenchSettings(
@@ -73,7 +77,11 @@ def tuned(
         sets=() if source is None else (source,),
         persona_folders=tuple(map(str, persona_folders)),
     )
-    return (*talks, Rows(make), *(Train(arm) for arm in trained), Measure(trained, settings))
+    measures = [Measure(trained, settings)]
+    if moderation is not None:
+        measures.append(Measure(trained, moderation, MODERATION))
+    seeds = setup.size.seeds
+    return (*talks, Rows(make), *(Train(arm, seed) for arm in trained for seed in seeds), *measures)
 
 
 def rows_of(
@@ -139,23 +147,62 @@ def question_of(item: str) -> str:
     return item.split("/", maxsplit=1)[0]
 
 
-def measured(setup: Setup) -> dict[str, SuiteResult]:
-    """Results of the opinions suite by arm.
+def measured(setup: Setup, suite: str = OPINIONS, run: str = MEASURED) -> dict[str, SuiteResult]:
+    """Results of a suite by arm, items as means over the arm's trainings.
 
     Raises:
         CultureParkError: For an arm without a result.
     """
-    with closing(open_store(setup.run(MEASURED), create=False)) as store:
-        found = results(setup, load_results(store), OPINIONS)
-    for arm in setup.arms:
-        if arm not in found:
-            raise CultureParkError(f"{setup.design.name}: arm {arm!r} was not measured; run the same command again")
+    return _over_trainings(each_training(setup, suite, run), setup)
+
+
+def each_training(setup: Setup, suite: str = OPINIONS, run: str = MEASURED) -> dict[int, dict[str, SuiteResult]]:
+    """Results of a suite by seed of the training, then by arm.
+
+    Raises:
+        CultureParkError: For an arm without a result.
+    """
+    with closing(open_store(setup.run(run), create=False)) as store:
+        stored = load_results(store)
+    found = {seed: results(setup, stored, suite, seed) for seed in setup.size.seeds}
+    for one in found.values():
+        for arm in setup.arms:
+            if arm not in one:
+                raise CultureParkError(f"{setup.design.name}: arm {arm!r} was not measured; run the same command again")
     return found
+
+
+def _over_trainings(each: Mapping[int, Mapping[str, SuiteResult]], setup: Setup) -> dict[str, SuiteResult]:
+    return {arm: _mean([trained[arm] for trained in each.values()]) for arm in setup.arms}
+
+
+def _mean(trainings: Sequence[SuiteResult]) -> SuiteResult:
+    """The result of an arm: each item's mean over trainings, none where one of them gave no answer."""
+    each = zip(*(one.items for one in trainings), strict=True)
+    items = tuple(same[0].model_copy(update={"value": _mean_value([item.value for item in same])}) for same in each)
+    return trainings[0].model_copy(update={"items": items})
+
+
+def _mean_value(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
+
+
+def by_training(each: Mapping[int, Sequence[Pair]], name: str, *, unit: str) -> Table:
+    """A contrast for each training alone, by seed: how much it hangs on that."""
+    rows: list[tuple[str | int | float | None, ...]] = []
+    for seed, paired in each.items():
+        level = contrast(name, paired, unit=unit)
+        rows.append((seed, level.value, level.low, level.high, level.pairs))
+    columns = ("seed of the training", "effect", "low", "high", "pairs")
+    return Table(title=f"{name} by training", columns=columns, rows=tuple(rows))
 
 
 def analysis(setup: Setup, name: str, one: str, other: str, others: Sequence[tuple[str, str]] = ()) -> Analysis:
     """The primary contrast of two arms, further ones, whether training learned anything, and every arm's similarity."""
-    found = measured(setup)
+    each = each_training(setup)
+    found = _over_trainings(each, setup)
+    gains = {seed: cells(trained[one], trained[other]) for seed, trained in each.items()}
     primary = contrast(name, cells(found[one], found[other]), unit=SIMILARITY)
     more = [
         contrast(f"{mine} minus {theirs}", cells(found[mine], found[theirs]), unit=SIMILARITY)
@@ -168,10 +215,11 @@ def analysis(setup: Setup, name: str, one: str, other: str, others: Sequence[tup
         secondary=corrected([*more, by_battery]),
         checks=learned(setup, [arm for arm in (one, other) if arm != BASE]),
         n={arm: _size(setup, arm) for arm in setup.arms},
-        tables=(similarities(found),),
+        tables=(similarities(found), *([by_training(gains, name, unit=SIMILARITY)] if len(each) > 1 else [])),
         notes=(
             "n counts the training rows of an arm.",
             "Similarity is 1 minus the Jensen-Shannon distance to the country's answers, corrected for sampling.",
+            trainings(setup),
         ),
     )
 
@@ -179,19 +227,34 @@ def analysis(setup: Setup, name: str, one: str, other: str, others: Sequence[tup
 def learned(setup: Setup, arms: Sequence[str]) -> tuple[Check, ...]:
     """Whether the loss on rows that were held back fell: an arm that learned nothing compares nothing."""
     checks = []
-    for arm in arms:
-        adapter = read_adapter(setup.adapter(arm))
+    seeds = setup.size.seeds
+    for arm, seed in product(arms, seeds):
+        adapter = read_adapter(setup.adapter(arm, seed))
         before, after = adapter.validation_loss_before, adapter.validation_loss
         assert before is not None
         assert after is not None
         checks.append(
             Check(
-                name=f"{arm} learned from its rows",
+                name=f"{arm} learned from its rows{f' (seed {seed})' if len(seeds) > 1 else ''}",
                 passed=after < before,
                 detail=f"validation loss {before:.3f} before, {after:.3f} after {adapter.steps} steps",
             )
         )
     return tuple(checks)
+
+
+def trainings(setup: Setup) -> str:
+    """How often each arm was trained, for people."""
+    seeds = setup.size.seeds
+    if len(seeds) == 1:
+        return (
+            f"Each arm was trained once (seed {seeds[0]}): how much another training of the same rows would differ is "
+            "not known from this; `--seeds 0,1,2` tells."
+        )
+    return (
+        f"Each arm was trained {len(seeds)} times (seeds {', '.join(map(str, seeds))}); its scores are means over "
+        "these trainings, which intervals take as they are."
+    )
 
 
 def similarities(found: Mapping[str, SuiteResult]) -> Table:

@@ -13,12 +13,13 @@ from culturepark.benchmarks.experiments.tuning import (
     SIMILARITY,
     analysis,
     equalised,
+    learned,
     measured,
     question_of,
     rows_of,
     tuned,
 )
-from culturepark.benchmarks.experiments.verdict import Pair, contrast
+from culturepark.benchmarks.experiments.verdict import Pair, contrast, corrected
 from culturepark.benchmarks.task import SuiteResult
 from culturepark.training.row import Row
 
@@ -50,23 +51,35 @@ def plan(setup: Setup) -> tuple[Step, ...]:
 def analyse(setup: Setup) -> Analysis:
     """Jordan against the mean of the others, then against each."""
     others = [arm for arm in setup.arms if arm not in {OWN, BASE}]
-    found = analysis(setup, setup.design.test.contrast, OWN, others[0], [(OWN, arm) for arm in [*others[1:], BASE]])
-    pairs = against_mean(measured(setup), OWN, others)
+    name = setup.design.test.contrast
+    found = analysis(setup, name, OWN, others[0], [(OWN, arm) for arm in [*others, BASE]])
+    results = measured(setup)
+    batteries = against_mean(results, OWN, others, by_battery=True)
+    by_battery = contrast(f"{name}, clustered by battery", batteries, unit=SIMILARITY)
     return found.model_copy(
         update={
-            "primary": contrast(setup.design.test.contrast, pairs, unit=SIMILARITY),
+            "primary": contrast(name, against_mean(results, OWN, others), unit=SIMILARITY),
+            # The last one that every analysis has is of two arms.
+            "secondary": corrected([*found.secondary[:-1], by_battery]),
+            "checks": learned(setup, [OWN, *others]),
             "notes": (*found.notes, survey_note(setup)),
         }
     )
 
 
-def against_mean(found: Mapping[str, SuiteResult], own: str, others: Sequence[str]) -> list[Pair]:
-    """One arm minus the mean of others, over the items that all of them answered."""
+def against_mean(
+    found: Mapping[str, SuiteResult], own: str, others: Sequence[str], *, by_battery: bool = False
+) -> list[Pair]:
+    """One arm minus the mean of others, over the items that all of them answered; clustered by question or battery."""
+    battery = {item.id: item.cluster for item in found[own].items}
     known = {
         arm: {item.id: item.value for item in found[arm].items if item.value is not None} for arm in (own, *others)
     }
     shared = sorted(set.intersection(*(set(items) for items in known.values())))
     return [
-        Pair(known[own][item] - float(np.mean([known[arm][item] for arm in others])), question_of(item))
+        Pair(
+            known[own][item] - float(np.mean([known[arm][item] for arm in others])),
+            battery[item] if by_battery else question_of(item),
+        )
         for item in shared
     ]

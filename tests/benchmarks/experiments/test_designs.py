@@ -23,7 +23,7 @@ FROZEN: dict[str, tuple[int, str]] = {
     "low_resource": (1, "4908392c1c48f371"),
     "refinement": (1, "4fd334c4ebbb85fa"),
     "self_calibration": (1, "f75c55537576afb2"),
-    "small_finetune": (1, "393a2fea74897220"),
+    "small_finetune": (2, "c4b065432d72815d"),
     "tradeoffs": (1, "163419de7b1b0095"),
     "within_culture": (1, "b81a14525a028e82"),
 }
@@ -34,7 +34,7 @@ def test_list_names_all_nine_with_their_claims() -> None:
     listed = command("experiments", "list").splitlines()[1:]
 
     assert [line.split("\t")[0] for line in listed] == NINE
-    assert [line.split("\t")[2] for line in listed] == [load_design(name).claim for name in NINE]
+    assert [line.split("\t")[2] for line in listed] == [load_design(name).claims for name in NINE]
     assert [one["name"] for one in document("experiments", "list")] == NINE
     assert list(EXPERIMENTS) == NINE == list(names())
 
@@ -54,6 +54,9 @@ def test_show_prints_claim_arms_and_test(name: str) -> None:
     assert f"claim: {design.claim}" in shown
     assert all(f"{arm}\t" in shown for arm in design.arms)
     assert f"primary test: {design.test.contrast}; two-sided at 0.05" in shown
+    for task, one in design.further.items():
+        assert f"claim on {task}: {one.claim}" in shown
+        assert f"\ntest: {one.test.contrast}; two-sided at 0.05" in shown
 
 
 def test_sizes_are_no_part_of_the_claim() -> None:
@@ -140,6 +143,29 @@ def test_a_folder_keeps_its_claim_and_its_settings(tmp_path: Path) -> None:
             "small_finetune: base 'tiny' cannot be measured by likelihood here; add --base with one of "
             "qwen2.5-coder-1.5b, qwen2.5-coder-0.5b, smollm2-135m",
             id="base",
+        ),
+        pytest.param(
+            ("small_finetune",),
+            "small_finetune: the moderation task needs its sets (ar_mpold_offensive, bn_threat, "
+            "de_germeval2018_offensive, es_ar_protest_toxicity, ko_kmhas_hate, pt_offcombr3_offensive, "
+            "tr_offenseval2020, zh_cold_offensive): add --data FOLDER with moderation/*.jsonl (docs/bench.md)",
+            id="no-moderation-sets",
+        ),
+        pytest.param(
+            ("small_finetune", "--culture", "korean", "--data", "."),
+            "small_finetune: moderation set ko_kmhas_hate: moderation/ko_kmhas_hate.jsonl: there is no such file; put it "
+            "there, or name another --data",
+            id="a-moderation-set-is-missing",
+        ),
+        pytest.param(
+            ("small_finetune", "--small", "--texts", "5"),
+            "small_finetune: 5 texts are too few for the test, which takes 6 pairs; add --texts 6",
+            id="too-few-texts",
+        ),
+        pytest.param(
+            ("small_finetune", "--small", "--seeds", "0,one"),
+            "--seeds: 'one' is not a whole number from 0; write for instance 0,1,2",
+            id="seeds",
         ),
         pytest.param(
             ("refinement", "--small", "--culture", "arabc"),

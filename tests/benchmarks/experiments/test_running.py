@@ -22,7 +22,7 @@ ADAPTERS: dict[str, tuple[str, ...]] = {
     # After one step, whose rate is still 0, all arms have the same weights.
     "human_data": ("--talks", "16", "--culture", "chinese", "--steps", "1"),
     "low_resource": ("--talks", "16"),
-    "small_finetune": ("--talks", "16", "--culture", "arabic,german"),
+    "small_finetune": ("--talks", "16", "--culture", "arabic", "--texts", "6", "--seeds", "0,1"),
     "within_culture": ("--talks", "16"),
 }
 QUICK = ("--rows", "8", "--steps", "2", "--cells", "6")
@@ -87,6 +87,14 @@ def test_adapters_are_trained_measured_and_judged(name: str, tmp_path: Path) -> 
     sizes = {count for arm, count in report["analysis"]["n"].items() if arm != "base"}
     assert len(sizes) == 1  # all arms have as many rows
     assert report["analysis"]["primary"]["unit"] == "similarity"
+    tasks = {"moderation"} if name == "small_finetune" else set()
+    assert set(report["further"]) == set(report["analysis"]["further"]) == tasks
+    for task in tasks:
+        assert report["further"][task]["outcome"] in {"supported", "not supported", "underpowered"}
+        assert report["analysis"]["further"][task]["primary"]["pairs"] == 6
+        assert {path.name for path in (folder / "adapters").iterdir()} == {
+            "culturepark-seed0", "culturepark-seed1", "placebo-seed0", "placebo-seed1"
+        }  # fmt: skip
     made_up = name in {"low_resource", "within_culture"}
     assert (MADE_UP_NOTE in report["analysis"]["notes"]) == made_up
 
