@@ -145,9 +145,12 @@ def run(experiment: Experiment, design: Design, options: Options, folder: Path) 
 def make_report(experiment: Experiment, found: Found, options: Options, *, run: Path | None) -> Report:
     """Put a report together; `run` is the folder as it was named on the command line, if it was."""
     setup = found.setup
-    full = options if options.size == "full" else _at_full_size(options)
+    full = planned = options
+    if options.size == "small":
+        full = _at_full_size(options)
+        planned = full.model_copy(update={"data": None})  # which need not hold what the full size reads
     with TemporaryDirectory() as nowhere:
-        full_setup, steps = prepare(experiment, setup.design, full, Path(nowhere), imagined=True)
+        full_setup, steps = prepare(experiment, setup.design, planned, Path(nowhere), imagined=True)
         expected = costs(steps, full_setup)
     asked = {name: value for name, value in setup.design.needs.items() if getattr(full, name) is None}
     return Report(

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from culturepark.benchmarks.experiments import moderated
+from culturepark.benchmarks.experiments.catalogue import EXPERIMENTS
 from culturepark.benchmarks.experiments.design import load_design
 from culturepark.benchmarks.experiments.made_texts import HARMLESS, OFFENSIVE
 from culturepark.benchmarks.experiments.reporting import markdown
-from culturepark.benchmarks.experiments.running import Analysis, Finding, Report
+from culturepark.benchmarks.experiments.running import Analysis, Finding, Found, Report, make_report
 from culturepark.benchmarks.experiments.setup import Options, Setup, make_setup
 from culturepark.benchmarks.experiments.tuning import SIMILARITY, _mean, by_training, trainings
 from culturepark.benchmarks.experiments.verdict import Pair, Verdict, contrast, judge
@@ -105,6 +106,19 @@ def test_a_report_has_both_claims_and_both_verdicts(setup: Setup) -> None:
     assert "| culturepark minus base | 0.1 | 0.1 to 0.1 |" in page
     assert "| culturepark minus base on moderation | 0.2 | 0.2 to 0.2 |" in page
     assert "| 0.02 of texts | 9 | 9 |" in page
+
+
+@pytest.mark.parametrize("name", ["small_finetune", "human_data"])
+def test_what_the_full_size_costs_is_told_without_the_data_it_reads(name: str, tmp_path: Path) -> None:
+    options = Options(size="small", data=str(tmp_path))
+    primary = contrast("x", [Pair(0.1, "q1")], unit="similarity")
+    ready = make_setup(load_design(name), options, tmp_path / "run")
+    found = Found(ready, Analysis(primary=primary, n={}), Verdict(outcome="underpowered", why="few"), {})
+
+    report = make_report(EXPERIMENTS[name], found, options, run=None)
+
+    assert f"--data {tmp_path}" in report.full_command
+    assert sum(cost.requests for cost in report.full_cost) > 1000
 
 
 def test_an_arm_trained_twice_scores_the_mean_of_its_trainings(setup: Setup) -> None:
