@@ -31,7 +31,7 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
 
         def end(*_: object) -> None:
             nonlocal stopped
-            if stopped is not None:
+            if stopped is not None or loop.is_closed():
                 raise KeyboardInterrupt
             task.cancel()
             # A loop that does not turn is in the middle of something long, an import or a merge, which has nothing to

@@ -69,6 +69,8 @@ def _interrupt_again(lost: "sys.UnraisableHookArgs") -> None:
 
 def _leave() -> NoReturn:
     """End an interrupted command at once: all is saved, and threads that still compute are not waited for."""
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
             stream.flush()
