@@ -92,7 +92,7 @@ class AnswerTrainer(SFTTrainer):
             ) from None
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
-        """Write the adapter alone: the tokenizer is the base's, and Trainer would write its arguments beside it, as no safetensors."""
+        """Write the adapter alone: the tokenizer is the base's, and Trainer's arguments are no safetensors."""
         if self.args.should_save:
             model: Any = self.accelerator.unwrap_model(self.model)
             model.save_pretrained(output_dir or self.args.output_dir, state_dict=state_dict)

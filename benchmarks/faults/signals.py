@@ -112,6 +112,7 @@ class Work:
             self._stub.reset()
             paid = replies(run)
             while True:
+                errors_of(output).unlink(missing_ok=True)
                 child = start(self._command(stage, run), output=output)
                 how = None
                 if len(seconds) < signals:
@@ -123,13 +124,14 @@ class Work:
                         child.join()
                         seconds.append(time.monotonic() - began)
                 child.join()
+                if not errors_of(output).exists():
+                    continue  # hit before a line of our code ran
                 said = errors_of(output).read_text("utf-8")
                 if "Traceback" in said:
                     problems.append(f"{stage}: {said}")
                 if child.exitcode == 0:
                     break
-                # A process may be hit before Python has begun to run our code.
-                if how is None or child.exitcode not in {130, -how}:
+                if how is None or child.exitcode != 130:
                     problems.append(f"{stage}: exit code {child.exitcode}: {said}")
                     break
             runs += 1
