@@ -189,16 +189,18 @@ def test_a_signal_at_any_time_ends_the_command_soon_and_loses_nothing(
     codes: set[int | None] = set()
     took = []
     for _ in range(8):
+        errors_of(output).unlink(missing_ok=True)
         child = start(simulate(slow_stub.base_url, run), output=output)
         child.join(rng.uniform(0.05, 0.8))
         began = time.monotonic()
         if child.pid is not None and child.is_alive():
             os.kill(child.pid, how)
         child.join()
+        if not errors_of(output).exists():
+            continue  # hit before a line of our code ran
         took.append(time.monotonic() - began)
         codes.add(child.exitcode)
         assert "Traceback" not in errors_of(output).read_text("utf-8")
-    # A process may be hit before Python has begun to run our code, or end by itself.
-    assert codes <= {130, 0, -how}
+    assert codes <= {130, 0}
     assert sorted(took)[len(took) // 2] < 2
     goes_on(slow_stub, run, output)
