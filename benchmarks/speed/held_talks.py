@@ -137,28 +137,35 @@ def main() -> None:
     wanted = given.only.split(",") if given.only else [peer.script for peer in PEERS]
     peers = [PEERS[0]._replace(checkout=folder.resolve()) for folder in given.checkouts]
     peers += [peer for peer in PEERS if peer.script in wanted]
-    found: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
+    rows: dict[tuple[int, str], dict[str, Any]] = {}
+    if not given.json:
+        print("| at once | library | talks/s | CPU ms/call | talks per CPU s | KiB a talk in flight |")
+        print("|---:|---|---:|---:|---:|---:|", flush=True)
     with answering(given.delay) as url:
         for concurrency in (int(one) for one in given.concurrency.split(",")):
             talks = given.talks or max(4, min(2 * concurrency, 256), concurrency)
+            found: dict[str, list[dict[str, Any]]] = defaultdict(list)
             for place in range(given.rounds):
                 for peer in peers:
                     print(f"{concurrency} at once, round {place + 1}: {peer.name}", file=sys.stderr)
-                    found[concurrency, peer.name].append(measure(peer, url, talks=talks, concurrency=concurrency))
-    rows = {key: row(rounds) for key, rounds in found.items()}
+                    found[peer.name].append(measure(peer, url, talks=talks, concurrency=concurrency))
+            for name, rounds in found.items():
+                rows[concurrency, name] = row(rounds)
+                if not given.json:
+                    print(line(concurrency, name, rows[concurrency, name]), flush=True)
     if given.json:
         print(json.dumps([{"concurrency": key[0], "peer": key[1], **one} for key, one in rows.items()], indent=2))
         return
-    print("| at once | library | talks/s | CPU ms/call | talks per CPU s | KiB a talk in flight |")
-    print("|---:|---|---:|---:|---:|---:|")
-    for (concurrency, name), one in rows.items():
-        (rate, low, high), (call, *_), (cpu, *_) = (
-            one["talks_per_second"], one["cpu_ms_per_call"], one["talks_per_cpu_second"],
-        )  # fmt: skip
-        memory = one["mib_over_base"][0] * 1024 / concurrency
-        print(f"| {concurrency} | {name} | {rate:.1f} ({low:.1f}-{high:.1f}) | {call:.2f} | {cpu:.1f} | {memory:.0f} |")
     versions = {name: version for one in rows.values() for name, version in one["versions"].items()}
     print("\n" + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())))
+
+
+def line(concurrency: int, name: str, found: Mapping[str, Any]) -> str:
+    """A row of the table."""
+    rate, low, high = found["talks_per_second"]
+    call, cpu = found["cpu_ms_per_call"][0], found["talks_per_cpu_second"][0]
+    memory = found["mib_over_base"][0] * 1024 / concurrency
+    return f"| {concurrency} | {name} | {rate:.1f} ({low:.1f}-{high:.1f}) | {call:.2f} | {cpu:.1f} | {memory:.0f} |"
 
 
 if __name__ == "__main__":
