@@ -12,6 +12,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
@@ -341,13 +342,9 @@ def _asked(query: sa.Select[Any], dialect: sa.Dialect) -> _Asked:
 
 @lru_cache(maxsize=256)  # to build a statement, and to recognise it as one compiled before, takes longer than to run it
 def _insert_new(table: sa.Table, dialect: str) -> Any:
-    # Each loads its drivers' dialects, and only one of them is wanted.
-    if dialect == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
-    else:
-        from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]  # noqa: PLC0415
-    statement = insert(table).on_conflict_do_nothing()
-    return statement.execution_options(preserve_rowcount=True)  # else PostgreSQL's count of new rows is thrown away
+    # By name: each dialect loads those of its drivers, and only one of them is wanted.
+    insert = import_module(f"sqlalchemy.dialects.{dialect}").insert(table).on_conflict_do_nothing()
+    return insert.execution_options(preserve_rowcount=True)  # else PostgreSQL's count of new rows is thrown away
 
 
 @lru_cache(maxsize=256)

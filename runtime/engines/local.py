@@ -6,8 +6,9 @@ import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, TypeVar, cast
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -75,28 +76,17 @@ def interrupt_in(seconds: float) -> threading.Timer:
 
 async def aside(work: Callable[[], T]) -> T:
     """Compute in a thread that nobody waits for when the command is interrupted: it has nothing to save."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(cast("T", result))
+    result: Future[T] = Future()
+    result.set_running_or_notify_cancel()  # it goes on to its end, whoever stops waiting
 
     def compute() -> None:
-        result, failed = None, None
         try:
-            result = work()
-        except BaseException as error:
-            failed = error
-        with suppress(RuntimeError):  # the loop has ended without us
-            loop.call_soon_threadsafe(settle, result, failed)
+            result.set_result(work())
+        except Exception as error:
+            result.set_exception(error)
 
     threading.Thread(target=compute, name="aside", daemon=True).start()
-    return await future
+    return await asyncio.wrap_future(result)
 
 
 @contextmanager
