@@ -1,10 +1,18 @@
 """The list of talks is read from narrow rows, and says what the transcripts say."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
 
+from culturepark.personas import load_roster, load_survey
+from culturepark.personas.casting import cast_talks
+from culturepark.protocols import load_protocol
 from culturepark.runtime.store import Base, open_store
+from culturepark.simulation import talks
 from culturepark.simulation.lines import line_of, list_talks
+from culturepark.simulation.plan import SimulateSettings, plan_talks
 from culturepark.simulation.selection import Selection
 from culturepark.simulation.talks import load_transcripts
 from tests.commands import command
@@ -39,3 +47,22 @@ def test_lines_are_those_of_the_transcripts(held: Held, selection: Selection, ol
     assert lines == expected
     if selection == Selection():
         assert [(line.turns, line.cells[-1]) for line in lines] == [(10, None), (10, f"{talk} at 9"), (10, None)]
+
+
+def test_a_plan_of_which_a_part_was_written_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a kill between two parts: the list is the one of a plan that was written at once."""
+    monkeypatch.setattr(talks, "PLANS_AT_ONCE", 2)
+    protocol, settings = load_protocol("self-guidance"), SimulateSettings(talks=5)
+    casting = cast_talks(settings, load_roster(), load_survey("wvs7"), seed=1)
+    plans = plan_talks(casting.talks, settings, protocol, model="m", seed=1)
+    broken, whole = open_store(tmp_path / "broken"), open_store(tmp_path / "whole")
+
+    asyncio.run(talks.save_plans(broken, plans[:2]))
+    asyncio.run(talks.save_plans(broken, plans))
+    asyncio.run(talks.save_plans(whole, plans))
+    listed = [list_talks(store, Selection()) for store in (broken, whole)]
+    broken.close()
+    whole.close()
+
+    assert listed[0] == listed[1]
+    assert [line.talk for line in listed[0]] == [plan.id for plan in plans]
