@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -15,24 +15,29 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
-def print_json_lines(values: Sequence[Any]) -> None:
-    """Write one JSON document to stdout, a list with each item on a line: many are written quickly, and read well."""
-    lines = ",\n".join(json.dumps(value, ensure_ascii=False, allow_nan=False) for value in values)
-    sys.stdout.write(f"[\n{lines}\n]\n" if values else "[]\n")
+def print_json_lines(values: Iterable[Any]) -> None:
+    """Write one JSON document to stdout, a list with each item on a line as it comes: none waits for all others."""
+    before = "[\n"
+    for value in values:
+        sys.stdout.write(before + json.dumps(value, ensure_ascii=False, allow_nan=False))
+        before = ",\n"
+    sys.stdout.write("[]\n" if before == "[\n" else "\n]\n")
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str = "") -> None:
-    """Print rows under headings: a rich table on a terminal, tab-separated lines when piped.
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
+    """Print rows under headings: a rich table on a terminal, tab-separated lines, each as it comes, when piped.
 
     Cells are data: terminal escapes and rich markup in them are shown, never obeyed.
     """
     if not sys.stdout.isatty():
-        sys.stdout.write("\n".join(["\t".join(columns), *map(_separated, rows)]) + "\n")
+        sys.stdout.write("\t".join(columns) + "\n")
+        sys.stdout.writelines(map(_separated, rows))
         return
     from rich.console import Console  # noqa: PLC0415  (slow to import, and only a terminal needs it)
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    rows = list(rows)
     table = Table(title=title or None, title_justify="left")
     for index, name in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
@@ -45,7 +50,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
 def _separated(row: Sequence[object]) -> str:
     # Almost no cell needs a second look, and a list of a hundred thousand talks has a million.
     cells = [cell if isinstance(cell, str) else plain(cell) for cell in row]
-    return "\t".join(cells if "".join(cells).isprintable() else map(plain, cells))
+    return "\t".join(cells if "".join(cells).isprintable() else map(plain, cells)) + "\n"
 
 
 def say(text: str) -> None:
@@ -66,6 +71,8 @@ def plain(value: object, *, keep_newlines: bool = False) -> str:
     """Turn a cell into text in which no control character can act on the terminal."""
     if value is None:
         return "-"
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".") or "0"
     text = str(value)

@@ -41,6 +41,7 @@ def _planned(cell: Cell, roster: Roster, survey: Survey, seed: int) -> PlannedCe
     seated = [cell.seated(talk, roster) for talk in casting.talks]
     talks = plan_talks([talk for talk, _ in seated], cell.simulate, protocol, model=identity, seed=seed, draw=cell.draw)
     noted = tuple(
-        talk.model_copy(update={"factors": factors}) for talk, (_, factors) in zip(talks, seated, strict=True)
+        talk.model_copy(update={"factors": factors}) if factors else talk
+        for talk, (_, factors) in zip(talks, seated, strict=True)
     )
     return PlannedCell(cell, protocol, casting, noted)

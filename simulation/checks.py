@@ -1,7 +1,7 @@
 """Turn checks: what code can tell about an utterance without asking a model."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import cast
@@ -58,14 +58,33 @@ def tidy(reply: str, *, name: str, others: Sequence[str]) -> str:
     return " ".join(text.split())
 
 
-def flags(
-    text: str, *, said: Sequence[tuple[str, str]], speaker: str, name: str, language: str, cut: bool
-) -> tuple[Flag, ...]:
+class Said:
+    """What was said in a talk so far, for comparison with what is said next; its hashes are gone with the talk."""
+
+    def __init__(self, utterances: Iterable[tuple[str, str]] = ()) -> None:
+        """With `(speaker, text)` of what was said before."""
+        self._speakers: list[str] = []
+        self._runs: list[NDArray[np.uint64]] = []
+        for speaker, text in utterances:
+            self.add(speaker, text)
+
+    def add(self, speaker: str, text: str) -> None:
+        """Note one more utterance."""
+        self._speakers.append(speaker)
+        self._runs.append(_runs(text))
+
+    def copied(self, text: str) -> set[str]:
+        """Who said something that `text` copies."""
+        same = _copies(_runs(text), self._runs)
+        return {speaker for speaker, copy in zip(self._speakers, same, strict=True) if copy}
+
+
+def flags(text: str, *, said: Said, speaker: str, name: str, language: str, cut: bool) -> tuple[Flag, ...]:
     """Name what is wrong with an utterance.
 
     Args:
         text: The tidied utterance.
-        said: `(speaker, text)` of every earlier utterance.
+        said: Every earlier utterance.
         speaker: Who says this one: a copy of oneself is a repetition, of another a parrot.
         name: The speaker's display name.
         language: BCP 47 of what this speaker speaks.
@@ -77,11 +96,10 @@ def flags(
     if _breaks_role(text, language) or re.search(rf"\b{re.escape(name)}\b", text):
         # A character who speaks of herself by name has become the narrator.
         found.append("role_break")
-    same = copies(text, [other for _, other in said])
-    copied = {who == speaker for (who, _), copy in zip(said, same, strict=True) if copy}
-    if False in copied:
+    copied = said.copied(text)
+    if copied - {speaker}:
         found.append("parrot")
-    if True in copied:
+    if speaker in copied:
         found.append("repetition")
     if not is_in(text, language):
         found.append("wrong_language")
@@ -92,7 +110,10 @@ def flags(
 
 def copies(text: str, said: Sequence[str]) -> NDArray[np.bool_]:
     """Whether much of `text` was already said, word for word, in each earlier utterance, shape `(len(said),)`."""
-    own, known = _runs(text), [_runs(earlier) for earlier in said]
+    return _copies(_runs(text), [_runs(earlier) for earlier in said])
+
+
+def _copies(own: NDArray[np.uint64], known: Sequence[NDArray[np.uint64]]) -> NDArray[np.bool_]:
     if not len(own) or not known:
         return np.zeros(len(known), dtype=np.bool_)
     every = np.concatenate(known)
@@ -103,7 +124,7 @@ def copies(text: str, said: Sequence[str]) -> NDArray[np.bool_]:
     return np.asarray(shared / len(own) >= NEAR_COPY)
 
 
-@lru_cache(maxsize=20_000)  # each utterance is compared with every later one of its talk
+@lru_cache(maxsize=256)  # an utterance is hashed when it is checked, and soon again when it is noted
 def _runs(text: str) -> NDArray[np.uint64]:
     """Hash every run of letters as long as about five words, sorted, each once; all of a text that is shorter.
 

@@ -50,10 +50,10 @@ def list_transcripts(
 
     with reading(run) as store:
         lines = list_talks(store, _selection(culture, question, protocol, status, limit))
-    if as_json:
-        print_json_lines([line.document for line in lines])
-    else:
-        print_table(COLUMNS, [line.cells for line in lines])
+        if as_json:
+            print_json_lines(line.document for line in lines)
+        else:
+            print_table(COLUMNS, (line.cells for line in lines))
 
 
 @transcripts_app.command("show")

@@ -22,6 +22,7 @@ from culturepark.protocols.cueing import next_cue
 from culturepark.protocols.turn import Ask, SpokenCue, Turn
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
+from culturepark.simulation.checks import Said
 from culturepark.simulation.speaker import FAILED, MODERATOR, PersonaAgent
 from culturepark.simulation.stopping import StoppedError, Stopper
 from culturepark.simulation.talk_runtime import TalkRuntime
@@ -50,6 +51,17 @@ class Talk:
     asks: tuple[Ask, ...] = ()
     """Questions the protocol put to a model while the coming turn was cued."""
     stopper: Stopper = field(default_factory=Stopper)
+    said: Said = field(init=False)
+    """The turns' texts, for the turn checks."""
+
+    def __post_init__(self) -> None:
+        self.said = Said((turn.speaker, turn.text) for turn in self.turns)
+
+    async def note(self, turn: Turn) -> None:
+        """Write down one more turn."""
+        await self.on_turn(turn)
+        self.turns.append(turn)
+        self.said.add(turn.speaker, turn.text)
 
 
 async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient) -> None:
@@ -66,17 +78,26 @@ async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient) -> None:
         return  # killed between its last turn and its mark: nothing is left to say
     agents = [
         PersonaAgent(
-            seat, seats=talk.seats, question=talk.question, client=client, stopper=talk.stopper, turns=talk.turns
+            seat,
+            seats=talk.seats,
+            question=talk.question,
+            client=client,
+            stopper=talk.stopper,
+            heard=talk.said,
+            turns=talk.turns,
         )
         for seat in talk.seats
     ]
-    running = asyncio.create_task(_ProtocolGroupChat(agents, talk, first).run())
+    team = _ProtocolGroupChat(agents, talk, first)
+    running = asyncio.create_task(team.run())
     try:
         await asyncio.shield(running)
     except asyncio.CancelledError:
         talk.stopper.stop()
         await running
         raise
+    finally:
+        team.dissolve()
     failure = next((agent.failure for agent in agents if agent.failure is not None), talk.failure)
     if failure is not None:
         raise failure
@@ -153,8 +174,7 @@ class _Manager(BaseGroupChatManager):
                 "flags": tuple(facts["flags"].split()),
             }
         )
-        await talk.on_turn(turn)
-        talk.turns.append(turn)
+        await talk.note(turn)
 
     async def reset(self) -> None:
         """Do nothing: a talk is rebuilt from its transcript, its team is thrown away."""
@@ -180,7 +200,11 @@ class _ProtocolGroupChat(BaseGroupChat):
         )
         # Embedded, so that the team starts it and waits until it is idle. Copies of what was said for the team's output
         # stream go nowhere: the manager writes the transcript.
-        self._runtime = TalkRuntime(unheard=GroupChatMessage)
+        self._runtime = self._own_runtime = TalkRuntime(unheard=GroupChatMessage)
+
+    def dissolve(self) -> None:
+        """Let go of the agents when the talk is over."""
+        self._own_runtime.dissolve()
 
     def _create_group_chat_manager_factory(
         self,

@@ -1,6 +1,7 @@
 """One line a talk, for lists: narrow rows beside the talks, so that a list of 100,000 reads no transcript."""
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TalkLine(NamedTuple):
-    """What a list says of a talk."""
+    """What a list says of a talk; first what stands under `COLUMNS`."""
 
     talk: str
     cultures: str
@@ -23,15 +24,15 @@ class TalkLine(NamedTuple):
     topic: str | None
     protocol: str
     language: str
-    model: str
     turns: int
     flagged: int
-    stance_distance: float | None
     status: str
-    reason: str | None
-    """Why a failed talk failed."""
     parent: str | None
     """Where a fork left another talk, as JSON."""
+    model: str
+    stance_distance: float | None
+    reason: str | None
+    """Why a failed talk failed."""
 
     @property
     def facts(self) -> Facts:
@@ -41,11 +42,10 @@ class TalkLine(NamedTuple):
     @property
     def cells(self) -> tuple[object, ...]:
         """The line under `COLUMNS`."""
-        parent = None if self.parent is None else json.loads(self.parent)
-        return (
-            self.talk, self.cultures, self.question, self.topic, self.protocol, self.language, self.turns,
-            self.flagged, self.status, None if parent is None else f"{parent['id']} at {parent['turn']}",
-        )  # fmt: skip
+        if self.parent is None:
+            return self[: len(COLUMNS)]
+        parent = json.loads(self.parent)
+        return *self[: len(COLUMNS) - 1], f"{parent['id']} at {parent['turn']}"
 
     @property
     def document(self) -> dict[str, object]:
@@ -66,6 +66,8 @@ class TalkLine(NamedTuple):
         }
 
 
+AT_ONCE = 1000
+"""Lines in memory together."""
 COLUMNS = ("talk", "culture", "question", "topic", "protocol", "language", "turns", "flagged", "status", "fork of")
 
 
@@ -93,37 +95,40 @@ def line_row(run_id: str, talk: "Transcript", position: int) -> dict[str, Any]:
     return {"run_id": run_id, "position": position, **line_of(talk)._asdict()}
 
 
-def list_talks(store: Store, selection: Selection) -> list[TalkLine]:
+def list_talks(store: Store, selection: Selection) -> Iterator[TalkLine]:
     """One line for each talk that fits, in the order of the plan; a fork stands after its parent.
+
+    Lines are read as they are taken, so the store stays open until then.
 
     Raises:
         CultureParkError: For a status that no talk can have.
     """
-    lines = _load_lines(store, selection)
-    if lines is None:
+    if not _all_listed(store):
         # Slow to import, and only runs of older versions need it.
         from culturepark.simulation.talks import load_transcripts  # noqa: PLC0415
 
-        return [line_of(talk) for talk in selection.of(load_transcripts(store))]
-    return lines
+        return map(line_of, selection.of(load_transcripts(store)))
+    lines = _lines(store, selection.limit if selection.takes_all else None)
+    return selection.among(lines, facts=lambda line: line.facts)
 
 
-def _load_lines(store: Store, selection: Selection) -> list[TalkLine] | None:
-    """None where the run holds another number of talks than lines: it was begun by an older version."""
-    own = _LINES.c.run_id == store.run_id
-    columns = [_LINES.c[name] for name in TalkLine._fields]
-    query = sa.select(*columns).where(own).order_by(_LINES.c.position, _LINES.c.parent.isnot(None), _LINES.c.talk)
+def _all_listed(store: Store) -> bool:
+    """Whether every talk has its line: a run that was begun by an older version lacks them."""
     with store.engine.connect() as connection:
         lines, talks = (
             connection.scalar(sa.select(sa.func.count()).select_from(table).where(table.c.run_id == store.run_id))
             for table in (_LINES, _TALKS)
         )
-        if lines != talks:
-            return None
-        if selection.takes_all:
-            query = query.limit(selection.limit)
-        found = list(map(TalkLine._make, connection.execute(query).all()))
-    return found if selection.takes_all else selection.among(found, facts=lambda line: line.facts)
+    return bool(lines == talks)
+
+
+def _lines(store: Store, limit: int | None) -> Iterator[TalkLine]:
+    columns = [_LINES.c[name] for name in TalkLine._fields]
+    own = sa.select(*columns).where(_LINES.c.run_id == store.run_id).limit(limit)
+    query = own.order_by(_LINES.c.position, _LINES.c.parent.isnot(None), _LINES.c.talk)
+    with store.engine.connect().execution_options(yield_per=AT_ONCE) as connection:
+        for some in connection.execute(query).partitions():
+            yield from map(TalkLine._make, some)
 
 
 _TALKS = cast(sa.Table, TalkRow.__table__)

@@ -1,6 +1,7 @@
 """Which talks of a run are meant."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from culturepark.runtime.errors import unknown
@@ -43,14 +44,15 @@ class Selection(NamedTuple):
         Raises:
             CultureParkError: For a status that no talk can have.
         """
-        return self.among(talks, facts=facts_of)
+        return list(self.among(talks, facts=facts_of))
 
-    def among(self, items: Sequence[T], *, facts: Callable[[T], Facts]) -> list[T]:
-        """The items of talks that fit, as `of`."""
+    def among(self, items: Iterable[T], *, facts: Callable[[T], Facts]) -> Iterator[T]:
+        """The items of talks that fit, as `of`, one after the other; what is wrong is raised at once."""
         for status in _listed(self.status):
             if status not in STATUSES:
                 raise unknown("status", status, STATUSES, place="--status")
-        return [item for item in items if self._fits(facts(item))][: self.limit]
+        fitting = items if self.takes_all else (item for item in items if self._fits(facts(item)))
+        return islice(fitting, self.limit)
 
     def _fits(self, talk: Facts) -> bool:
         names = {talk.question, talk.question.partition(":")[2]}

@@ -15,7 +15,7 @@ from culturepark.protocols.turn import Flag, Turn
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
 from culturepark.runtime.request import Completed, Message
 from culturepark.simulation.character import said
-from culturepark.simulation.checks import flags, tidy
+from culturepark.simulation.checks import Said, flags, tidy
 from culturepark.simulation.memory import script, speaks_mixed
 from culturepark.simulation.stopping import Stopper
 from culturepark.simulation.tongues import announced, briefing, next_line
@@ -49,9 +49,13 @@ class PersonaAgent(BaseChatAgent):
         question: Question,
         client: LedgerChatCompletionClient,
         stopper: Stopper,
+        heard: Said,
         turns: Sequence[Turn] = (),
     ) -> None:
-        """With `turns`, the agent remembers a talk it did not live through: resume and fork need no other state."""
+        """With `turns`, the agent remembers a talk it did not live through: resume and fork need no other state.
+
+        `heard` is what all said so far, kept once for the whole table by whoever writes the turns down.
+        """
         super().__init__(seat.id, f"{seat.name} from {seat.culture.country_name}")
         self._seat = seat
         self._names = {other.id: other.name for other in seats}
@@ -61,7 +65,7 @@ class PersonaAgent(BaseChatAgent):
         self._briefing = briefing(seat, question, mixed=self._mixed)
         # As the ledger takes them: AutoGen's own context would be translated message by message at every turn.
         self._context = script(seat, seats, turns)
-        self._said = [(turn.speaker, turn.text) for turn in turns]
+        self._heard = heard
         self._whisper: str | None = None
         """What the moderator whispered for the coming turn only."""
         self.failure: Exception | None = None
@@ -106,7 +110,6 @@ class PersonaAgent(BaseChatAgent):
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
         """Forget the talk."""
         self._context.clear()
-        self._said.clear()
 
     async def _speak(self) -> Spoken:
         """Ask; if the turn checks object, ask once more, naming the fault, and keep the better of the two."""
@@ -127,7 +130,7 @@ class PersonaAgent(BaseChatAgent):
         reply = completed.reply
         cut = reply.finish_reason == "length"
         text = tidy(reply.text, name=seat.name, others=others)
-        found = flags(text, said=self._said, speaker=self.name, name=seat.name, language=seat.language, cut=cut)
+        found = flags(text, said=self._heard, speaker=self.name, name=seat.name, language=seat.language, cut=cut)
         return Spoken(text, completed, found, draws=1)
 
     def _hear(self, message: BaseChatMessage) -> None:
@@ -141,4 +144,3 @@ class PersonaAgent(BaseChatAgent):
 
     def _note(self, speaker: str, text: str) -> None:
         self._context.append(Message(role="user", content=said(self._names[speaker], text)))
-        self._said.append((speaker, text))

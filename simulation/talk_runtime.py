@@ -2,7 +2,7 @@
 
 The stock runtime writes every message down as JSON up to four times for a log that nobody reads, and says itself that
 it is "not suitable for high-throughput or high-concurrency scenarios". Here a message goes straight to its handlers;
-who is subscribed to what, and every agent, is AutoGen's. What that saves: `python -m benchmarks.speed.peers`.
+who is subscribed to what, and every agent, is AutoGen's. What that saves: `python -m benchmarks.speed.held_talks`.
 """
 
 import asyncio
@@ -36,6 +36,11 @@ class TalkRuntime(SingleThreadedAgentRuntime):
         await self._idle.wait()
         if self._failure is not None:
             raise self._failure
+
+    def dissolve(self) -> None:
+        """Let go of the agents: they and the runtime hold each other, and all of it would wait for the collector."""
+        self._agent_factories.clear()
+        self._instantiated_agents.clear()
 
     async def send_message(
         self,

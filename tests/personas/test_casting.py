@@ -226,3 +226,15 @@ def test_only_those_who_may_sit_down_do_and_stances_stay(tmp_path: Path) -> None
     assert [[seat.stance for seat in talk.seats] for talk in young] == [
         [seat.stance for seat in talk.seats] for talk in old
     ]
+
+
+@pytest.mark.parametrize("talk_language", ["en", "mixed"])
+def test_talks_share_equal_questions_and_seats(talk_language: str) -> None:
+    """A plan of ten thousand talks would weigh three times as much."""
+    casting = cast_talks(CastSettings(talks=2000, talk_language=talk_language), ROSTER, SURVEY, seed=1)
+
+    seats = [seat for talk in casting.talks for seat in talk.seats]
+    questions = [talk.question for talk in casting.talks]
+    for records in (seats, questions):
+        assert len({id(record) for record in records}) == len({record.model_dump_json() for record in records})
+    assert len({id(seat) for seat in seats}) < len(seats) / 2

@@ -40,7 +40,7 @@ def test_lines_are_those_of_the_transcripts(held: Held, selection: Selection, ol
         with store.session() as session:
             session.execute(sa.delete(Base.metadata.tables["listed_talks"]))
 
-    lines = list_talks(store, selection)
+    lines = list(list_talks(store, selection))
     expected = [line_of(talk) for talk in selection.of(load_transcripts(store))]
     store.close()
 
@@ -60,7 +60,7 @@ def test_a_plan_of_which_a_part_was_written_is_completed(tmp_path: Path, monkeyp
     asyncio.run(talks.save_plans(broken, plans[:2]))
     asyncio.run(talks.save_plans(broken, plans))
     asyncio.run(talks.save_plans(whole, plans))
-    listed = [list_talks(store, Selection()) for store in (broken, whole)]
+    listed = [list(list_talks(store, Selection())) for store in (broken, whole)]
     broken.close()
     whole.close()
 

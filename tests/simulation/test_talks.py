@@ -1,6 +1,7 @@
 """Talks on a real AutoGen group chat over a real HTTP server: order, whispers, contexts, resume."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from culturepark.runtime.store import open_store
 from culturepark.simulation.fork import plan_fork
 from culturepark.simulation.plan import SimulateSettings, plan_talks
 from culturepark.simulation.run import Simulated, simulate
+from culturepark.simulation.speaker import PersonaAgent
 from culturepark.simulation.talks import load_transcripts
 from culturepark.simulation.transcript import Transcript
 from tests.conftest import ROOT
@@ -72,6 +74,23 @@ def without_cache(talk: Transcript) -> Transcript:
 
 def inline(protocol: TurnProtocol) -> LoadedProtocol:
     return LoadedProtocol(protocol, type(protocol).__name__, {}, "0" * 64)
+
+
+def test_nothing_of_an_ended_talk_waits_for_the_collector(tmp_path: Path) -> None:
+    """A thousand talks in flight would leave two thousand agents behind, with all that they heard."""
+    protocol = load_protocol("self-guidance", {"turns": 3})
+    with serving(answer=numbered) as stub:
+        held(tmp_path / "warm", stub.base_url, protocol)
+        gc.collect()
+        gc.disable()
+        try:
+            ended, talks = held(tmp_path / "run", stub.base_url, protocol, talks=20)
+            left = [found for found in gc.get_objects() if isinstance(found, PersonaAgent)]
+        finally:
+            gc.enable()
+
+    assert (ended.complete, [len(talk.turns) for talk in talks]) == (20, [3] * 20)
+    assert left == []
 
 
 def test_self_guidance_alternates_and_whispers_to_the_speaker_alone(tmp_path: Path) -> None:
