@@ -24,7 +24,7 @@ test: .venv/ready
 	$(BIN)/python -m pytest -m slow
 
 check: .venv/ready lint
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile -q
+	$(BIN)/python -m pytest -m "not slow and not integration" -n auto --dist loadfile -q
 
 lint: .venv/ready
 	$(BIN)/ruff check .

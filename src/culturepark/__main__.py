@@ -60,6 +60,8 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         note(f"error: {plain(place)}{os.strerror(error.errno)}; {WAYS_OUT[error.errno]}")
         sys.exit(2)
+    finally:
+        gc.freeze()  # what is left goes with the process, and need not be looked through first
 
 
 def _interrupt_again(lost: "sys.UnraisableHookArgs") -> None:

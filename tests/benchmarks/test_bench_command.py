@@ -15,6 +15,8 @@ from culturepark.training.row import make_row, write_rows
 from tests.conftest import Ended
 from tests.stub_server import Body, serving
 
+pytestmark = pytest.mark.integration
+
 REGISTRY = """\
 tiny:
   culture: turkish

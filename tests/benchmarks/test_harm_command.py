@@ -9,6 +9,8 @@ import pytest
 from tests.benchmarks.published_files import HATE_CASES, asked, bench, knowing, write_all
 from tests.stub_server import Body, serving
 
+pytestmark = pytest.mark.integration
+
 
 def named(rows: Any) -> dict[str, Any]:
     return {row["name"]: row for row in rows}

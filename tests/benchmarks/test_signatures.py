@@ -22,6 +22,8 @@ from tests.benchmarks.dialogue.scripted import Stands, World, measured, simulate
 from tests.commands import command, document, mistake
 from tests.stub_server import Body, serving
 
+pytestmark = pytest.mark.integration
+
 MAIN = ("Lily", "Jack")
 GOOD_TEXTS = (
     "My mother sold bread at dawn and still told us stories.", "Rain on the tin roof is what I call home.",

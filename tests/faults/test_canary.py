@@ -22,6 +22,8 @@ from tests.fine_tuning_server import serving as serving_jobs
 from tests.postprocess.conftest import answer
 from tests.stub_server import Fault, StubServer, serving
 
+pytestmark = pytest.mark.integration
+
 CANARY = "sk-canary-918273645"
 STUDY = """\
 name: s

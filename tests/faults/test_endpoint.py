@@ -22,6 +22,8 @@ from culturepark.runtime.request import Message, Request
 from culturepark.runtime.store import open_store
 from tests.stub_server import Fault, serving
 
+pytestmark = pytest.mark.integration
+
 
 @contextmanager
 def raw_server(body: bytes) -> Iterator[str]:

@@ -9,6 +9,8 @@ from culturepark.benchmarks.faults.kills import REFINE, SIMULATE, Job
 from culturepark.benchmarks.faults.trainings import kill_training
 from tests.stub_server import serving
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.slow
 def test_talks_and_refinement_lose_nothing_double_nothing_and_pay_nothing_twice(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from culturepark.runtime.request import Message, Request, Sampling
 from culturepark.runtime.store import open_store
 from tests.stub_server import Fault, serving
 
+pytestmark = pytest.mark.integration
+
 FAULTS = (Fault("status", rate=0.1, status=500, retry_after=0), Fault("invalid_json", rate=0.1))
 
 

@@ -19,6 +19,8 @@ from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
 from tests.stub_server import StubServer, serving
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def slow_stub() -> Iterator[StubServer]:

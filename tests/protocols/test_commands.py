@@ -10,6 +10,8 @@ import pytest
 from culturepark.protocols.conformance import CHECKS
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.integration
+
 STUCK = """
 from culturepark.protocols import Cue
 

@@ -16,6 +16,8 @@ from culturepark.runtime.request import Message, Reply, Request, Sampling
 from culturepark.runtime.store import open_store
 from tests.stub_server import Fault, StubServer, serving
 
+pytestmark = pytest.mark.integration
+
 
 def request(text: str = "Hello", **changes: Any) -> Request:
     return Request(messages=(Message(role="user", content=text),), purpose="utterance", **changes)

@@ -14,6 +14,8 @@ from tests import stub_server
 from tests.conftest import ROOT
 from tests.stub_server import Fault, FaultKind, StubServer, serving
 
+pytestmark = pytest.mark.integration
+
 SCHEMA = {
     "type": "object",
     "required": ["opinions"],

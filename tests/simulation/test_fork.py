@@ -9,6 +9,8 @@ from culturepark.simulation.transcript import Transcript
 from tests.commands import command, document, mistake
 from tests.simulation.conftest import Held
 
+pytestmark = pytest.mark.integration
+
 TURNS = 10
 
 

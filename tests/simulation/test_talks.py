@@ -32,6 +32,8 @@ from culturepark.simulation.transcript import Transcript
 from tests.conftest import ROOT
 from tests.stub_server import Fault, serving
 
+pytestmark = pytest.mark.integration
+
 
 def held(
     folder: Path, url: str, protocol: LoadedProtocol, *, attempts: int = 5, **cast: Any
@@ -85,7 +87,7 @@ def test_nothing_of_an_ended_talk_waits_for_the_collector(tmp_path: Path) -> Non
         gc.disable()
         try:
             ended, talks = held(tmp_path / "run", stub.base_url, protocol, talks=20)
-            left = [found for found in gc.get_objects() if isinstance(found, PersonaAgent)]
+            left = [found for found in gc.get_objects() if type(found) is PersonaAgent]
         finally:
             gc.enable()
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.studio.conftest import Running
 
+pytestmark = pytest.mark.integration
+
 HEAVY = ("autogen_core", "langchain_core", "openai", "pandas", "plotly", "scipy", "sklearn", "torch", "transformers")
 FIRST_PAGE = f"""
 import sys

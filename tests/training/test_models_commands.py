@@ -25,6 +25,8 @@ from culturepark.training.merging import load_adapted, merge_adapter
 from culturepark.training.weights import find_base
 from tests.training.tiny import make_rows, tiny_base
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def place(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

