@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,7 +20,7 @@ from culturepark.personas.surveys.respondents import Respondents, load_responden
 from culturepark.personas.surveys.survey import Survey
 from culturepark.personas.talk_language import TalkLanguage, put_in_languages
 from culturepark.runtime.errors import CultureParkError, did_you_mean
-from culturepark.runtime.record import R, Record
+from culturepark.runtime.record import Record, Shared
 
 Cast = Literal["cross", "in-culture", "panel"]
 Genders = Literal["female", "male", "mixed", "alternate"]
@@ -150,7 +150,7 @@ def cast_talks(settings: CastSettings, roster: Roster, survey: Survey, *, seed: 
             "no question was asked in the countries of this cast; choose other questions or cultures"
         )
     wanted = settings.talks or len(cells)
-    talks, shared = [], _Shared()
+    talks, shared = [], Shared()
     for number, cell in enumerate(islice(cycle(cells), wanted)):
         replicate = number // len(cells)
         pairing = _pairing(cell.turn, replicate, len(questions))
@@ -231,19 +231,7 @@ def _seat(
     return CastTalk(question=question, seats=seats, replicate=replicate)
 
 
-class _Shared:
-    """Makes equal questions and seats of a study one object: ten thousand talks are made of a few hundred."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[type, str], Any] = {}
-
-    def __call__(self, record: R) -> R:
-        """The first record that was equal to this one."""
-        first: R = self._known.setdefault((type(record), record.model_dump_json()), record)
-        return first
-
-
-def _spoken(talk: CastTalk, choice: TalkLanguage, survey: Survey, shared: _Shared) -> CastTalk:
+def _spoken(talk: CastTalk, choice: TalkLanguage, survey: Survey, shared: Shared) -> CastTalk:
     question, seats = put_in_languages(talk.question, talk.seats, choice, survey)
     return CastTalk(question=shared(question), seats=tuple(map(shared, seats)), replicate=talk.replicate)
 

@@ -65,17 +65,25 @@ class Said:
         """With `(speaker, text)` of what was said before."""
         self._speakers: list[str] = []
         self._runs: list[NDArray[np.uint64]] = []
+        self._every = np.zeros(0, dtype=np.uint64)
+        """All runs of all utterances, sorted."""
         for speaker, text in utterances:
             self.add(speaker, text)
 
     def add(self, speaker: str, text: str) -> None:
         """Note one more utterance."""
+        runs = _runs(text)
         self._speakers.append(speaker)
-        self._runs.append(_runs(text))
+        self._runs.append(runs)
+        self._every = np.sort(np.concatenate([self._every, runs]))
 
     def copied(self, text: str) -> set[str]:
         """Who said something that `text` copies."""
-        same = _copies(_runs(text), self._runs)
+        own = _runs(text)
+        # Most utterances share no run with any before, and that is seen without going through all of them.
+        if not _among(own, self._every).any():
+            return set()
+        same = _copies(own, self._runs)
         return {speaker for speaker, copy in zip(self._speakers, same, strict=True) if copy}
 
 
@@ -117,11 +125,19 @@ def _copies(own: NDArray[np.uint64], known: Sequence[NDArray[np.uint64]]) -> NDA
     if not len(own) or not known:
         return np.zeros(len(known), dtype=np.bool_)
     every = np.concatenate(known)
-    found = own[np.minimum(np.searchsorted(own, every), len(own) - 1)] == every
+    found = _among(every, own)
     ends = np.cumsum([len(runs) for runs in known])
     before = np.concatenate([[0], np.cumsum(found)])
     shared = before[ends] - before[ends - [len(runs) for runs in known]]
     return np.asarray(shared / len(own) >= NEAR_COPY)
+
+
+def _among(runs: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Whether each run is one of the known ones, which are sorted."""
+    if not len(known):
+        return np.zeros(len(runs), dtype=np.bool_)
+    places = known.searchsorted(runs)
+    return np.asarray(known[np.minimum(places, len(known) - 1)] == runs)
 
 
 @lru_cache(maxsize=256)  # an utterance is hashed when it is checked, and soon again when it is noted

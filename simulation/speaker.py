@@ -93,6 +93,7 @@ class PersonaAgent(BaseChatAgent):
         self._note(self.name, spoken.text)
         reply = spoken.completed.reply
         message = TextMessage(
+            id=spoken.completed.key,
             source=self.name,
             content=spoken.text,
             models_usage=RequestUsage(prompt_tokens=reply.tokens_in, completion_tokens=reply.tokens_out),

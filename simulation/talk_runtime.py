@@ -6,7 +6,7 @@ who is subscribed to what, and every agent, is AutoGen's. What that saves: `pyth
 """
 
 import asyncio
-import uuid
+import itertools
 from typing import Any
 
 from autogen_core import AgentId, CancellationToken, MessageContext, SingleThreadedAgentRuntime, TopicId
@@ -91,6 +91,10 @@ class TalkRuntime(SingleThreadedAgentRuntime):
             self._idle.set()
 
 
+_NUMBERS = itertools.count()
+"""Ids of messages within this process; nobody looks one up, and random ones are read from the system one by one."""
+
+
 def _context(
     sender: AgentId | None, topic: TopicId | None, token: CancellationToken | None, message_id: str | None
 ) -> MessageContext:
@@ -99,5 +103,5 @@ def _context(
         topic_id=topic,
         is_rpc=topic is None,
         cancellation_token=token or CancellationToken(),
-        message_id=message_id or str(uuid.uuid4()),
+        message_id=message_id or str(next(_NUMBERS)),
     )

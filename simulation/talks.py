@@ -6,8 +6,11 @@ from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 
+from culturepark.personas.question import Question
+from culturepark.personas.seat import Seat
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.record import Shared
 from culturepark.runtime.store import Change, Put, Store
 from culturepark.simulation.exclusions import refuse_removed
 from culturepark.simulation.lines import line_row
@@ -112,12 +115,16 @@ def load_transcripts(
         rows = connection.execute(talks.order_by(_TALKS.c.position, _TALKS.c.id)).mappings().all()
     # A fork stands at the place of its parent, after it.
     rows = sorted(rows, key=lambda row: (row["position"], row["plan"].get("parent") is not None))
-    return [
-        Transcript.model_validate(
-            {**row["plan"], "status": row["status"], "reason": row["reason"], "turns": said[row["id"]]}
-        )
-        for row in rows
-    ]
+    shared = Shared()
+    return [_transcript(row, said[row["id"]], shared) for row in rows]
+
+
+def _transcript(row: sa.RowMapping, turns: Sequence[Any], shared: Shared) -> Transcript:
+    plan = row["plan"]
+    question = None if plan["question"] is None else shared(Question.model_validate(plan["question"]))
+    seats = tuple(shared(Seat.model_validate(seat)) for seat in plan["seats"])
+    state = {"status": row["status"], "reason": row["reason"], "turns": turns}
+    return Transcript.model_validate({**plan, "question": question, "seats": seats, **state})
 
 
 def find_transcript(store: Store, talk: str) -> Transcript:

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from culturepark import Study
 from culturepark.benchmarks.experiments.design import SCRIPTED, Design, Size, SizeName
-from culturepark.personas.roster import load_roster
+from culturepark.personas.roster import MAIN_CULTURE, load_roster
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.record import Record, build
@@ -139,6 +139,12 @@ def make_setup(design: Design, options: Options, folder: Path, *, url: str | Non
     size = size.model_copy(update={name: value for name, value in given.items() if value is not None})
     for culture in size.cultures:
         load_roster().culture(culture)
+    if MAIN_CULTURE in size.cultures:
+        others = ", ".join(load_roster().delegate_cultures)
+        raise CultureParkError(
+            f"{design.name}: --culture {MAIN_CULTURE!r} is the main contact's own, so nobody would meet another "
+            f"culture; choose among {others}"
+        )
     for arm in size.arms:
         assert arm in design.arms, f"{design.name}: size {options.size} names no arm: {arm}"
     if size.model == SCRIPTED and options.base_url is not None:

@@ -4,7 +4,9 @@
 
 Tokens a second of `simulate` (store, ledger, turn checks, AutoGen and all) divided by those of a bare loop that sends
 the requests the simulation made, as many talks at once, to a fresh server; rounds of the two in turn. What the prefix
-cache spares is printed too: contexts only grow at their end, so all but a turn's news should be there already.
+cache spares is printed too, beside what it could spare: the part of the prompts that begins as an earlier request of
+the same talk did. The rest is new: a seat's sheet the first time, what was said since its last turn, and the request
+for the line, which comes last and is not kept.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -93,6 +96,22 @@ def _requests(store: Store) -> list[list[Request]]:
     return talks
 
 
+def repeated(talks: Sequence[Sequence[Request]]) -> float:
+    """Share of all prompts, by letters, that begins as an earlier request of the same talk did."""
+    known = whole = 0
+    for requests in talks:
+        texts = ["".join(f"<{one.role}>{one.content}" for one in request.messages) for request in requests]
+        for place, text in enumerate(texts):
+            whole += len(text)
+            known += max((alike(text, before) for before in texts[:place]), default=0)
+    return known / whole
+
+
+def alike(one: str, other: str) -> int:
+    """Length of the beginning that two texts share."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
 async def straight(model: str, talks: Sequence[Sequence[Request]], concurrency: int) -> Speed:
     """Send what the talks sent, each talk's requests one after the other."""
     total = [0, 0, 0]
@@ -138,7 +157,10 @@ def main() -> None:
             ours, talks = asyncio.run(simulation(given.model, settings, Path(folder)))
         bare = asyncio.run(straight(given.model, talks, settings.concurrency))
         ratios.append((ours.tokens_out / ours.seconds) / (bare.tokens_out / bare.seconds))
-        print(f"round {place + 1}\n  simulate: {ours}\n  straight: {bare}\n  ratio {ratios[-1]:.3f}", flush=True)
+        print(f"round {place + 1}\n  simulate: {ours}\n  straight: {bare}\n  ratio {ratios[-1]:.3f}")
+        print(
+            f"  {repeated(talks):.3f} of the prompts' letters begin as an earlier request of the same talk", flush=True
+        )
     print(f"median ratio {median(ratios):.3f} (lowest {min(ratios):.3f}, highest {max(ratios):.3f})")
 
 

@@ -25,6 +25,8 @@ from benchmarks.speed.model_server import answered, answering
 
 SCRIPTS = Path(__file__).parent / "peers"
 TURNS = 14
+FEWEST = 16
+"""Talks of a round: what a run costs whatever its size is spread over them."""
 OURS = "culturepark_talks"
 STOCK = "stock_autogen"
 
@@ -127,7 +129,11 @@ def main() -> None:
     parser.add_argument("--concurrency", default="1,16,64,256,1000")
     parser.add_argument("--delay", type=float, default=0.05, help="seconds a reply")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--talks", type=int, help="talks a round (twice as many as at once, 256 of them or one each)")
+    parser.add_argument(
+        "--talks",
+        type=int,
+        help=f"talks a round (twice as many as at once, at most 256, one each; {FEWEST} at least)",
+    )
     parser.add_argument("--only", help=f"comma-separated: {', '.join(peer.script for peer in PEERS)}")
     parser.add_argument(
         "--checkouts", nargs="*", default=[], type=Path, help="folders of other versions of CulturePark"
@@ -143,7 +149,7 @@ def main() -> None:
         print("|---:|---|---:|---:|---:|---:|", flush=True)
     with answering(given.delay) as url:
         for concurrency in (int(one) for one in given.concurrency.split(",")):
-            talks = given.talks or max(4, min(2 * concurrency, 256), concurrency)
+            talks = given.talks or max(FEWEST, min(2 * concurrency, 256), concurrency)
             found: dict[str, list[dict[str, Any]]] = defaultdict(list)
             for place in range(given.rounds):
                 for peer in peers:

@@ -95,6 +95,17 @@ def test_nothing_of_an_ended_talk_waits_for_the_collector(tmp_path: Path) -> Non
     assert left == []
 
 
+def test_talks_that_are_read_share_equal_questions_and_seats(tmp_path: Path) -> None:
+    with serving(answer=numbered) as stub:
+        _, talks = held(tmp_path, stub.base_url, load_protocol("self-guidance", {"turns": 1}), talks=9)
+
+    for records in ([talk.question for talk in talks], [seat for talk in talks for seat in talk.seats]):
+        assert len({id(record) for record in records}) == len(
+            {record.model_dump_json() for record in records if record}
+        )
+    assert len({talk.id for talk in talks}) == 9
+
+
 def test_self_guidance_alternates_and_whispers_to_the_speaker_alone(tmp_path: Path) -> None:
     with serving(answer=numbered) as stub:
         ended, (talk, _) = held(tmp_path, stub.base_url, load_protocol("self-guidance", {"turns": 6}))

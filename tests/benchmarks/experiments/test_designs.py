@@ -173,6 +173,12 @@ def test_a_folder_keeps_its_claim_and_its_settings(tmp_path: Path) -> None:
             "portuguese, spanish, turkish.",
             id="culture",
         ),
+        pytest.param(
+            ("conflict", "--small", "--culture", "korean,english"),
+            "conflict: --culture 'english' is the main contact's own, so nobody would meet another culture; choose among "
+            "arabic, bengali, chinese, german, korean, portuguese, spanish, turkish",
+            id="the-main-contacts-culture",
+        ),
     ],
 )  # fmt: skip
 def test_mistakes_are_one_line_and_nothing_is_begun(
