@@ -233,7 +233,7 @@ def _seat(
 
 def _spoken(talk: CastTalk, choice: TalkLanguage, survey: Survey, shared: Shared) -> CastTalk:
     question, seats = put_in_languages(talk.question, talk.seats, choice, survey)
-    return CastTalk(question=shared(question), seats=tuple(map(shared, seats)), replicate=talk.replicate)
+    return CastTalk(question=shared.one(question), seats=tuple(map(shared.one, seats)), replicate=talk.replicate)
 
 
 def _gender(genders: Genders, pairing: int, place: int) -> Gender:

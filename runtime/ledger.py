@@ -158,7 +158,7 @@ class Ledger:
             future.set_result(completed)
             return completed
         finally:
-            del self._in_flight[key]
+            del self._in_flight[key], future  # it holds its error, whose frames hold it
 
     async def _fetch(self, request: Request, key: str, chain: tuple[str, ...]) -> Completed:
         if (reply := self._committed(key)) is not None:

@@ -1,6 +1,7 @@
 """The one shape of data at the borders: frozen, typed, closed to unknown fields."""
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,15 +22,23 @@ R = TypeVar("R", bound=Record)
 
 
 class Shared:
-    """Makes equal records one object: ten thousand talks are about thirty questions, and weigh a third so."""
+    """Makes equal records one object: ten thousand talks are about thirty questions, each held once so."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[type[Record], str], Any] = {}
 
-    def __call__(self, record: R) -> R:
+    def one(self, record: R) -> R:
         """The first record that was equal to this one."""
         first: R = self._known.setdefault((type(record), record.model_dump_json()), record)
         return first
+
+    def read(self, kind: type[R], data: Any) -> R:
+        """The record of stored data, made when such data come for the first time."""
+        key = (kind, json.dumps(data))
+        found: R | None = self._known.get(key)
+        if found is None:
+            found = self._known[key] = kind.model_validate(data)
+        return found
 
 
 def read_yaml(path: Path) -> Any:

@@ -58,7 +58,7 @@ def tidy(reply: str, *, name: str, others: Sequence[str]) -> str:
     return " ".join(text.split())
 
 
-class Said:
+class Utterances:
     """What was said in a talk so far, for comparison with what is said next; its hashes are gone with the talk."""
 
     def __init__(self, utterances: Iterable[tuple[str, str]] = ()) -> None:
@@ -87,7 +87,7 @@ class Said:
         return {speaker for speaker, copy in zip(self._speakers, same, strict=True) if copy}
 
 
-def flags(text: str, *, said: Said, speaker: str, name: str, language: str, cut: bool) -> tuple[Flag, ...]:
+def flags(text: str, *, said: Utterances, speaker: str, name: str, language: str, cut: bool) -> tuple[Flag, ...]:
     """Name what is wrong with an utterance.
 
     Args:
@@ -140,7 +140,7 @@ def _among(runs: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bo
     return np.asarray(known[np.minimum(places, len(known) - 1)] == runs)
 
 
-@lru_cache(maxsize=256)  # an utterance is hashed when it is checked, and soon again when it is noted
+@lru_cache(maxsize=4_096)  # an utterance is hashed when it is checked, and again when it is noted: after all in flight
 def _runs(text: str) -> NDArray[np.uint64]:
     """Hash every run of letters as long as about five words, sorted, each once; all of a text that is shorter.
 

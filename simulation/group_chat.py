@@ -22,7 +22,7 @@ from culturepark.protocols.cueing import next_cue
 from culturepark.protocols.turn import Ask, SpokenCue, Turn
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
-from culturepark.simulation.checks import Said
+from culturepark.simulation.checks import Utterances
 from culturepark.simulation.speaker import FAILED, MODERATOR, PersonaAgent
 from culturepark.simulation.stopping import StoppedError, Stopper
 from culturepark.simulation.talk_runtime import TalkRuntime
@@ -51,17 +51,17 @@ class Talk:
     asks: tuple[Ask, ...] = ()
     """Questions the protocol put to a model while the coming turn was cued."""
     stopper: Stopper = field(default_factory=Stopper)
-    said: Said = field(init=False)
-    """The turns' texts, for the turn checks."""
+    utterances: Utterances = field(init=False)
+    """Of the turns, for the turn checks."""
 
     def __post_init__(self) -> None:
-        self.said = Said((turn.speaker, turn.text) for turn in self.turns)
+        self.utterances = Utterances((turn.speaker, turn.text) for turn in self.turns)
 
     async def note(self, turn: Turn) -> None:
         """Write down one more turn."""
         await self.on_turn(turn)
         self.turns.append(turn)
-        self.said.add(turn.speaker, turn.text)
+        self.utterances.add(turn.speaker, turn.text)
 
 
 async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient) -> None:
@@ -83,7 +83,7 @@ async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient) -> None:
             question=talk.question,
             client=client,
             stopper=talk.stopper,
-            heard=talk.said,
+            utterances=talk.utterances,
             turns=talk.turns,
         )
         for seat in talk.seats
@@ -100,7 +100,14 @@ async def hold_talk(talk: Talk, *, client: LedgerChatCompletionClient) -> None:
         team.dissolve()
     failure = next((agent.failure for agent in agents if agent.failure is not None), talk.failure)
     if failure is not None:
-        raise failure
+        # An error holds the frames that it came through, and these hold whoever holds it.
+        for agent in agents:
+            agent.failure = None
+        talk.failure = None
+        try:
+            raise failure
+        finally:
+            del failure, agents, team, running
 
 
 class _Manager(BaseGroupChatManager):

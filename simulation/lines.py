@@ -98,7 +98,7 @@ def line_row(run_id: str, talk: "Transcript", position: int) -> dict[str, Any]:
 def list_talks(store: Store, selection: Selection) -> Iterator[TalkLine]:
     """One line for each talk that fits, in the order of the plan; a fork stands after its parent.
 
-    Lines are read as they are taken, so the store stays open until then.
+    Lines are read as they are taken, some at once, so the store stays open until then; nothing is held between.
 
     Raises:
         CultureParkError: For a status that no talk can have.
@@ -108,6 +108,7 @@ def list_talks(store: Store, selection: Selection) -> Iterator[TalkLine]:
         from culturepark.simulation.talks import load_transcripts  # noqa: PLC0415
 
         return map(line_of, selection.of(load_transcripts(store)))
+    # A limit is the database's where nothing else leaves a talk out, so that no line is read in vain.
     lines = _lines(store, selection.limit if selection.takes_all else None)
     return selection.among(lines, facts=lambda line: line.facts)
 
@@ -124,11 +125,21 @@ def _all_listed(store: Store) -> bool:
 
 def _lines(store: Store, limit: int | None) -> Iterator[TalkLine]:
     columns = [_LINES.c[name] for name in TalkLine._fields]
-    own = sa.select(*columns).where(_LINES.c.run_id == store.run_id).limit(limit)
-    query = own.order_by(_LINES.c.position, _LINES.c.parent.isnot(None), _LINES.c.talk)
-    with store.engine.connect().execution_options(yield_per=AT_ONCE) as connection:
-        for some in connection.execute(query).partitions():
-            yield from map(TalkLine._make, some)
+    order = (_LINES.c.position, _LINES.c.parent.isnot(None), _LINES.c.talk)
+    own = sa.select(*columns, _LINES.c.position).where(_LINES.c.run_id == store.run_id).order_by(*order)
+    query, left = own, limit
+    while left is None or left > 0:
+        at_once = AT_ONCE if left is None else min(AT_ONCE, left)
+        with store.engine.connect() as connection:
+            found = connection.execute(query.limit(at_once)).all()
+        lines = [TalkLine._make(row[:-1]) for row in found]
+        yield from lines
+        if len(found) < at_once:
+            return
+        left = None if left is None else left - at_once
+        last, position = lines[-1], found[-1].position
+        after = sa.tuple_(*order) > sa.tuple_(position, last.parent is not None, last.talk)
+        query = own.where(_LINES.c.position >= position, after)
 
 
 _TALKS = cast(sa.Table, TalkRow.__table__)

@@ -15,7 +15,7 @@ from culturepark.protocols.turn import Flag, Turn
 from culturepark.runtime.models.autogen_client import LedgerChatCompletionClient
 from culturepark.runtime.request import Completed, Message
 from culturepark.simulation.character import said
-from culturepark.simulation.checks import Said, flags, tidy
+from culturepark.simulation.checks import Utterances, flags, tidy
 from culturepark.simulation.memory import script, speaks_mixed
 from culturepark.simulation.stopping import Stopper
 from culturepark.simulation.tongues import announced, briefing, next_line
@@ -49,12 +49,12 @@ class PersonaAgent(BaseChatAgent):
         question: Question,
         client: LedgerChatCompletionClient,
         stopper: Stopper,
-        heard: Said,
+        utterances: Utterances,
         turns: Sequence[Turn] = (),
     ) -> None:
         """With `turns`, the agent remembers a talk it did not live through: resume and fork need no other state.
 
-        `heard` is what all said so far, kept once for the whole table by whoever writes the turns down.
+        `utterances` is what all said so far, kept once for the whole table by whoever writes the turns down.
         """
         super().__init__(seat.id, f"{seat.name} from {seat.culture.country_name}")
         self._seat = seat
@@ -65,7 +65,7 @@ class PersonaAgent(BaseChatAgent):
         self._briefing = briefing(seat, question, mixed=self._mixed)
         # As the ledger takes them: AutoGen's own context would be translated message by message at every turn.
         self._context = script(seat, seats, turns)
-        self._heard = heard
+        self._utterances = utterances
         self._whisper: str | None = None
         """What the moderator whispered for the coming turn only."""
         self.failure: Exception | None = None
@@ -109,7 +109,7 @@ class PersonaAgent(BaseChatAgent):
         return Response(chat_message=message)
 
     async def on_reset(self, cancellation_token: CancellationToken) -> None:
-        """Forget the talk."""
+        """Forget the context; what was said is the table's."""
         self._context.clear()
 
     async def _speak(self) -> Spoken:
@@ -131,7 +131,7 @@ class PersonaAgent(BaseChatAgent):
         reply = completed.reply
         cut = reply.finish_reason == "length"
         text = tidy(reply.text, name=seat.name, others=others)
-        found = flags(text, said=self._heard, speaker=self.name, name=seat.name, language=seat.language, cut=cut)
+        found = flags(text, said=self._utterances, speaker=self.name, name=seat.name, language=seat.language, cut=cut)
         return Spoken(text, completed, found, draws=1)
 
     def _hear(self, message: BaseChatMessage) -> None:

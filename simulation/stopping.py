@@ -37,6 +37,7 @@ class Stopper:
             raise
         finally:
             self._open.discard(task)
+            del task  # it holds its error, whose frames hold it
 
     def stop(self) -> None:
         """Give up what is waited for, and whatever would be waited for next."""

@@ -121,8 +121,8 @@ def load_transcripts(
 
 def _transcript(row: sa.RowMapping, turns: Sequence[Any], shared: Shared) -> Transcript:
     plan = row["plan"]
-    question = None if plan["question"] is None else shared(Question.model_validate(plan["question"]))
-    seats = tuple(shared(Seat.model_validate(seat)) for seat in plan["seats"])
+    question = None if plan["question"] is None else shared.read(Question, plan["question"])
+    seats = tuple(shared.read(Seat, seat) for seat in plan["seats"])
     state = {"status": row["status"], "reason": row["reason"], "turns": turns}
     return Transcript.model_validate({**plan, "question": question, "seats": seats, **state})
 

@@ -1,5 +1,6 @@
 """What several tests need: the shared data, the scripted model server, a run folder."""
 
+import gc
 import os
 import shutil
 import signal
@@ -43,7 +44,7 @@ def typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Ended]]:
     """Type a command in `tmp_path`: all that `python -m culturepark` does, without the seconds a new process takes."""
-    handler = signal.getsignal(signal.SIGTERM)
+    handler, often = signal.getsignal(signal.SIGTERM), gc.get_threshold()
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # put back at the end, as the command sets its own
     monkeypatch.chdir(tmp_path)
 
@@ -55,6 +56,8 @@ def typed(
 
     yield ended
     signal.signal(signal.SIGTERM, handler)
+    gc.unfreeze()
+    gc.set_threshold(*often)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from culturepark.benchmarks.education.lesson import Guess, Lesson
 from culturepark.postprocess.spreadsheet import read_csv, write_csv
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.record import build, read_text
+from culturepark.runtime.record import build, not_json, read_text
 from culturepark.runtime.whole_file import whole_file
 
 FACTS: Final = (
@@ -80,8 +80,8 @@ def _jsonl(path: Path) -> Iterator[_Found]:
             continue
         try:
             fields = json.loads(line)
-        except ValueError as error:
-            raise CultureParkError(f"{path}:{number}: is no JSON ({error}); a lesson stands on one line") from None
+        except (ValueError, RecursionError) as error:
+            raise CultureParkError(f"{path}:{number}: {not_json(error)}; a lesson stands on one line") from None
         if not isinstance(fields, dict):
             raise CultureParkError(f"{path}:{number}: expected a lesson, found {type(fields).__name__}")
         yield _Found(f"{path}:{number}", fields)

@@ -142,8 +142,8 @@ def make_setup(design: Design, options: Options, folder: Path, *, url: str | Non
     if MAIN_CULTURE in size.cultures:
         others = ", ".join(load_roster().delegate_cultures)
         raise CultureParkError(
-            f"{design.name}: --culture {MAIN_CULTURE!r} is the main contact's own, so nobody would meet another "
-            f"culture; choose among {others}"
+            f"{design.name}: culture {MAIN_CULTURE!r} is the main contact's own, so its talks would meet nobody of "
+            f"another; choose among {others}"
         )
     for arm in size.arms:
         assert arm in design.arms, f"{design.name}: size {options.size} names no arm: {arm}"

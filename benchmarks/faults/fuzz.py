@@ -23,7 +23,12 @@ from langchain_core.messages import AIMessage
 
 from culturepark import Study
 from culturepark.benchmarks.data_sets import load_set, read_user_registry
+from culturepark.benchmarks.education.lesson import Guess, Lesson
+from culturepark.benchmarks.education.lesson_files import read_lessons, write_lessons
+from culturepark.benchmarks.hofstede.files import OFFICIAL, TABLE, load_items, load_scores
+from culturepark.benchmarks.knowledge.questions import load_questions
 from culturepark.benchmarks.parsing import read_choice
+from culturepark.benchmarks.task import BenchSettings
 from culturepark.personas.roster import load_roster
 from culturepark.personas.surveys.import_goqa import import_goqa
 from culturepark.personas.surveys.import_wvs import import_wvs
@@ -38,6 +43,7 @@ from culturepark.postprocess.reword import Reworded
 from culturepark.protocols.catalogue import load_protocol
 from culturepark.runtime.console import plain
 from culturepark.runtime.errors import CultureParkError, RetryableError
+from culturepark.runtime.models.adapters import CONFIG, DESCRIPTION, WEIGHTS, Adapter, adapter_sha256, read_adapter
 from culturepark.runtime.models.endpoint import Endpoint
 from culturepark.runtime.request import Message, Request
 from culturepark.simulation.imports import Casting, read_talks
@@ -195,6 +201,31 @@ def make_targets(folder: Path) -> dict[str, Target]:
             b"text,label\nyou are nice,0\nyou are bad,1\n\"a, b\",0\n", "tweets.csv", _set_reader(folder, registry)
         ),
         "data set registry": Target(registry.encode(), "sets.yaml", lambda path: read_user_registry(path, data=None)),
+        "data set JSONL": Target(
+            b'{"text": "you are nice", "label": "0"}\n{"text": "you are bad", "label": 1}\n',
+            "tweets.jsonl",
+            _set_reader(folder, registry.replace("tweets.csv", "tweets.jsonl")),
+        ),
+        "data set JSON": Target(
+            b'[{"text": "you are nice", "label": "0"}, {"text": "you are bad", "label": 1}]',
+            "tweets.json",
+            _set_reader(folder, registry.replace("tweets.csv", "tweets.json")),
+        ),
+        "knowledge questions": Target(_questions(), "knowledge/jordan.jsonl", _read_questions),
+        "questionnaire": Target(
+            (ROOT / "benchmarks/hofstede/items.yaml").read_bytes(), OFFICIAL, lambda path: load_items(path.parent)
+        ),
+        "Hofstede's table": Target(
+            _scores(), TABLE, lambda path: load_scores(path.parent, tuple(load_roster().cultures.values()))
+        ),
+        "lessons CSV": Target(_lessons("csv", folder), "lessons.csv", lambda path: read_lessons([path])),
+        "lessons JSONL": Target(_lessons("jsonl", folder), "lessons.jsonl", lambda path: read_lessons([path])),
+        "adapter": Target(_adapter(folder), f"adapter/{DESCRIPTION}", lambda path: read_adapter(path.parent)),
+        "peft's description": Target(
+            b'{"r": 8, "lora_alpha": 16, "use_rslora": false, "target_modules": ["q_proj"]}',
+            f"adapter/{CONFIG}",
+            lambda path: adapter_sha256(path.parent),
+        ),
         "annotation sheet": Target(returned, "sheet.csv", lambda path: read_returned(path, [sheet])),
         "training rows": Target(rows.encode(), "rows.jsonl", read_rows),
         "endpoint's JSON": Target(_completion(), "reply.json", _endpoint_reader()),
@@ -205,6 +236,57 @@ def make_targets(folder: Path) -> dict[str, Target]:
         ),
         "model's rewording": Target(b'{"text": "I live near my parents."}', "text.json", _read_texts),
     }  # fmt: skip
+
+
+def _questions() -> bytes:
+    answer = {"answers": ["bread", "khubz"], "en_answers": ["bread"], "count": 3}
+    question = {
+        "id": "q1", "country": "JOR", "culture": "arabic", "language": "ar", "topic": "food", "question": "Breakfast?",
+        "en_question": "What is eaten for breakfast?", "answers": [answer], "idks": {"idk": 1},
+    }  # fmt: skip
+    return "\n".join(json.dumps({**question, "id": f"q{number}"}) for number in range(2)).encode()
+
+
+def _read_questions(path: Path) -> object:
+    found, problems = load_questions(BenchSettings(data=str(path.parents[1])))
+    if problems:  # of files that are left out
+        raise CultureParkError(problems[0])
+    return found
+
+
+def _scores() -> bytes:
+    rows = sorted({name for one in load_roster().cultures.values() for name in (one.hofstede, one.country_name)})
+    lines = [f"{number};{name};40;55;#NULL!;46;26;68" for number, name in enumerate(rows)]
+    return "\n".join(["ctr;country;pdi;idv;mas;uai;ltowvs;ivr", *lines]).encode()
+
+
+def _lessons(kind: str, folder: Path) -> bytes:
+    before, after = (
+        (Guess(question=f"wvs7:{form}1", share=0.4), Guess(question=f"wvs7:{form}2", shares={1: 0.25, 2: 0.75}))
+        for form in "AB"
+    )
+    lesson = Lesson(
+        id="abcd1234", consent="1", adult=True, culture="turkish", country="TUR", arm="culture_model", order="AB",
+        status="complete", exchanges=3, before=before, after=after, sheet={"clear": 4, "again": None},
+    )  # fmt: skip
+    path = folder / f"seed-lessons.{kind}"
+    write_lessons([lesson], path)
+    return path.read_bytes()
+
+
+def _adapter(folder: Path) -> bytes:
+    """A description, and beside it what makes a folder an adapter's."""
+    place = folder / "adapter"
+    place.mkdir(exist_ok=True)
+    for name, data in ((WEIGHTS, b""), (CONFIG, b"{}")):
+        (place / name).write_bytes(data)
+    made = Adapter(
+        base="smollm2-135m", base_sha256="0" * 64, cultures=("arabic",), rows=2, rows_sha256="1" * 64,
+        rows_by_country={"JOR": 2}, rows_by_kind={"sample": 2}, validation_rows=0, settings={"rank": 8}, seed=1,
+        device="cpu", precision="float32", quantization="none", steps=1, stopped_early=False, loss=1.5,
+        validation_loss_before=None, validation_loss=None,
+    )  # fmt: skip
+    return made.model_dump_json(indent=2).encode()
 
 
 def _read_texts(path: Path) -> object:
@@ -256,13 +338,14 @@ def _goqa() -> bytes:
 
 
 def _set_reader(folder: Path, registry: str) -> Callable[[Path], object]:
-    (folder / "registry.yaml").write_text(registry, encoding="utf-8")
+    place = folder / f"registry-{len(list(folder.glob('registry-*')))}.yaml"
+    place.write_text(registry, encoding="utf-8")
     entry: Any = None
 
     def read(path: Path) -> object:
         nonlocal entry
         if entry is None:
-            entry = read_user_registry(folder / "registry.yaml", data=path.parent)["tweets"]
+            entry = read_user_registry(place, data=path.parent)["tweets"]
         return load_set("tweets", entry)
 
     return read

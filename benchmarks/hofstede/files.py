@@ -103,7 +103,8 @@ def load_scores(data: Path | None, cultures: Sequence[Culture]) -> Truth:
         raise NoDataError(
             f"{where}: there is no {TABLE}; download it from geerthofstede.com and name its folder with --data"
         )
-    rows = {row.get("country", ""): row for row in csv.DictReader(read_text(path).splitlines(), delimiter=";")}
+    lines = csv.DictReader(read_text(path).splitlines(), delimiter=";")
+    rows = {country: row for row in lines if (country := row.get("country"))}
 
     def scores(row: str) -> Indices:
         return {name: _number(rows[row].get(column), path, row, column) for name, column in COLUMN.items()}

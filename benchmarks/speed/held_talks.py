@@ -162,16 +162,23 @@ def main() -> None:
     if given.json:
         print(json.dumps([{"concurrency": key[0], "peer": key[1], **one} for key, one in rows.items()], indent=2))
         return
-    versions = {name: version for one in rows.values() for name, version in one["versions"].items()}
-    print("\n" + ", ".join(f"{name} {version}" for name, version in sorted(versions.items())))
+    for name in dict.fromkeys(name for _, name in rows):
+        found_versions = next(one["versions"] for key, one in rows.items() if key[1] == name)
+        print(f"\n{name}: " + ", ".join(f"{package} {version}" for package, version in found_versions.items()), end="")
+    print()
 
 
 def line(concurrency: int, name: str, found: Mapping[str, Any]) -> str:
     """A row of the table."""
-    rate, low, high = found["talks_per_second"]
-    call, cpu = found["cpu_ms_per_call"][0], found["talks_per_cpu_second"][0]
+    rate, cpu = (_words(found[key], 1) for key in ("talks_per_second", "talks_per_cpu_second"))
+    call = _words(found["cpu_ms_per_call"], 2)
     memory = found["mib_over_base"][0] * 1024 / concurrency
-    return f"| {concurrency} | {name} | {rate:.1f} ({low:.1f}-{high:.1f}) | {call:.2f} | {cpu:.1f} | {memory:.0f} |"
+    return f"| {concurrency} | {name} | {rate} | {call} | {cpu} | {memory:.0f} |"
+
+
+def _words(found: tuple[float, float, float], digits: int) -> str:
+    middle, low, high = (f"{value:.{digits}f}" for value in found)
+    return f"{middle} ({low}-{high})"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The whole job against the scripted server: `python -m benchmarks.speed.talks [--talks N] [--concurrency C]`.
 
 Holds talks, refines them, and does both again, in a new folder each round; prints what was found, and for each stage
-the medians of the rounds with their quartiles: talks and calls a second, and processor time a call. Refinement counts
-from the first request to the last sample, with its embedder and merging. The server is a process of its own. Without
-`--talks`, every seed question in all eight countries.
+the medians of the rounds with their quartiles: talks and calls a second, and processor time a call. All of a stage is
+timed, planning and opening the store, the embedder and merging included. The server is a process of its own, and how
+busy it was is printed, too: one that is busy all the time is what was measured. Without `--talks`, every seed question
+in all eight countries.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from benchmarks.speed.held_talks import spread
@@ -38,6 +40,8 @@ class Timed(NamedTuple):
     seconds: float
     processor: float
     """Seconds of this process, its threads included."""
+    server_busy: float
+    """Share of a processor that the server took."""
     funnel: Funnel | None
 
 
@@ -68,29 +72,36 @@ def main() -> None:
             run(study.sized(1), Path(folder))  # imports are no round's
         for place in range(chosen.rounds):
             with tempfile.TemporaryDirectory() as folder:
-                for name in (*STAGES, *(f"{stage} again" for stage in STAGES)):
-                    print(f"round {place + 1}: {name}", file=sys.stderr)
-                    found[name].append(timed(study, Path(folder), name, port))
+                for again in ("", " again"):
+                    for stage in STAGES:
+                        print(f"round {place + 1}: {stage}{again}", file=sys.stderr)
+                        found[stage + again].append(timed(study, Path(folder), stage, port, server.pid))
                 size = sum(path.stat().st_size for path in Path(folder).iterdir())
         server.stdin.close()
     funnel = found["refine"][0].funnel
     assert funnel is not None
     print_table(("funnel", "count"), funnel.rows())
     print_table(
-        ("stage", "talks", "requests", "talks/s", "calls/s", "CPU ms/call"),
+        ("stage", "talks", "requests", "talks/s", "calls/s", "CPU ms/call", "server busy"),
         [line(name, rounds) for name, rounds in found.items()],
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"run folder {size / 1e6:.1f} MB, peak memory of the process {peak:.0f} MiB (embedder included)")
 
 
-def timed(study: Study, folder: Path, name: str, port: int) -> Timed:
+def timed(study: Study, folder: Path, stage: Stage, port: int, server: int) -> Timed:
     """Do one stage."""
-    stage: Stage = "simulate" if name.startswith("simulate") else "refine"
-    before, began, processor = asked(port), time.perf_counter(), time.process_time()
+    before, busy, began, processor = asked(port), processor_of(server), time.perf_counter(), time.process_time()
     result = run(study, folder, stages=(stage,))
     took, processor = time.perf_counter() - began, time.process_time() - processor
-    return Timed(result.dialogues, asked(port) - before, took, processor, result.funnel)
+    busy = processor_of(server) - busy
+    return Timed(result.dialogues, asked(port) - before, took, processor, busy / took, result.funnel)
+
+
+def processor_of(process: int) -> float:
+    """Seconds of processor time of another process so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def line(name: str, rounds: Sequence[Timed]) -> tuple[str, ...]:
@@ -99,10 +110,10 @@ def line(name: str, rounds: Sequence[Timed]) -> tuple[str, ...]:
     talks = spread([one.dialogues / one.seconds for one in rounds])
     cells = [name, str(first.dialogues), str(first.requests), _words(talks)]
     if not first.requests:
-        return (*cells, "-", "-")
+        return (*cells, "-", "-", "-")
     calls = spread([one.requests / one.seconds for one in rounds])
     each = spread([1000 * one.processor / one.requests for one in rounds])
-    return (*cells, _words(calls), _words(each))
+    return (*cells, _words(calls), _words(each), f"{median(one.server_busy for one in rounds):.0%}")
 
 
 def _words(found: tuple[float, float, float]) -> str:

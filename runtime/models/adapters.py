@@ -78,11 +78,7 @@ def read_adapter(folder: Path) -> Adapter:
             "train it with `culturepark train`"
         )
     place = folder / DESCRIPTION
-    try:
-        data = json.loads(read_text(place))
-    except (ValueError, RecursionError) as error:
-        raise CultureParkError(f"{place}:{getattr(error, 'lineno', 1)}: {not_json(error)}") from None
-    return build(Adapter, data, place=str(place))
+    return build(Adapter, _read_json(place), place=str(place))
 
 
 def find_adapter(name: str) -> Found:
@@ -147,6 +143,20 @@ def refuse_other_base(adapter: Adapter, *, place: str, name: str, base_sha256: s
 
 
 def peft_config(folder: Path) -> Mapping[str, Any]:
-    """Peft's own description of an adapter."""
-    config: Mapping[str, Any] = json.loads(read_text(folder / CONFIG))
+    """Peft's own description of an adapter.
+
+    Raises:
+        CultureParkError: When the file is no JSON object.
+    """
+    place = folder / CONFIG
+    config = _read_json(place)
+    if not isinstance(config, dict):
+        raise CultureParkError(f"{place}: expected fields and values, found {type(config).__name__}")
     return config
+
+
+def _read_json(place: Path) -> Any:
+    try:
+        return json.loads(read_text(place))
+    except (ValueError, RecursionError) as error:
+        raise CultureParkError(f"{place}:{getattr(error, 'lineno', 1)}: {not_json(error)}") from None

@@ -12,7 +12,9 @@ from culturepark.runtime.errors import CultureParkError
 
 NAMES = (
     "WVS CSV", "GlobalOpinionQA CSV", "transcripts", "culture YAML", "protocol script", "study YAML", "data set CSV",
-    "data set registry", "annotation sheet", "training rows", "endpoint's JSON", "model's opinions", "model's rewording",
+    "data set registry", "data set JSONL", "data set JSON", "knowledge questions", "questionnaire", "Hofstede's table",
+    "lessons CSV", "lessons JSONL", "adapter", "peft's description", "annotation sheet", "training rows",
+    "endpoint's JSON", "model's opinions", "model's rewording",
 )  # fmt: skip
 
 
@@ -45,8 +47,10 @@ def test_every_parser_reads_its_document(targets: Mapping[str, tuple[Target, Pat
             "1: not JSON (Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits; use "
             "sys.set_int_max_str_digits() to increase the limit); make the rows again",
         ),
+        ("peft's description", b"[]", " expected fields and values, found list"),
+        ("peft's description", b'{"r": 8', "1: not JSON (Expecting ',' delimiter)"),
     ],
-    ids=["nested too deeply", "no date", "half a character", "a number too long"],
+    ids=["nested too deeply", "no date", "half a character", "a number too long", "no description", "half of one"],
 )
 def test_what_was_found_is_refused_in_one_line(
     name: str, document: bytes, said: str, targets: Mapping[str, tuple[Target, Path]]

@@ -17,6 +17,7 @@ import pytest
 from culturepark.benchmarks.faults.process import errors_of, finish, start, start_call
 from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts
+from tests.conftest import lacking
 from tests.stub_server import StubServer, serving
 
 pytestmark = pytest.mark.integration
@@ -59,7 +60,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", place], check=False, capture_output=True
     )
     if mounted.returncode:
-        pytest.skip("a tmpfs cannot be mounted here")
+        lacking("a tmpfs that can be mounted")
     try:
         yield place
     finally:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from culturepark.protocols.turn import Flag
-from culturepark.simulation.checks import Said, copies, flags, tidy
+from culturepark.simulation.checks import Utterances, copies, flags, tidy
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ SAID = [
     ],
 )
 def test_flags(text: str, language: str, expected: tuple[Flag, ...]) -> None:
-    found = flags(text, said=Said(SAID), speaker="abdul", name="Abdul", language=language, cut=False)
+    found = flags(text, said=Utterances(SAID), speaker="abdul", name="Abdul", language=language, cut=False)
 
     assert found == expected
 
 
 def test_a_reply_without_any_whole_sentence_is_truncated() -> None:
-    found = flags("My father opened a", said=Said(), speaker="a", name="A", language="en", cut=True)
+    found = flags("My father opened a", said=Utterances(), speaker="a", name="A", language="en", cut=True)
 
     assert found == ("truncated",)
 

@@ -24,8 +24,6 @@ from tests.conftest import ROOT
 from tests.simulation.conftest import Held, stored
 from tests.stub_server import serving
 
-pytestmark = pytest.mark.integration
-
 PUBLISHED = ROOT / "docs" / "transcript.schema.json"
 SEATS = ("--seat", "Anna=german:female", "--seat", "Omar=arabic_abdul")
 PLAIN = [{"speaker": "Anna", "text": "Do you cook at home?"}, {"speaker": "Omar", "text": "On Fridays, for everybody."}]

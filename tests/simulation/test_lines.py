@@ -10,7 +10,7 @@ from culturepark.personas import load_roster, load_survey
 from culturepark.personas.casting import cast_talks
 from culturepark.protocols import load_protocol
 from culturepark.runtime.store import Base, open_store
-from culturepark.simulation import talks
+from culturepark.simulation import lines, talks
 from culturepark.simulation.lines import line_of, list_talks
 from culturepark.simulation.plan import SimulateSettings, plan_talks
 from culturepark.simulation.selection import Selection
@@ -32,7 +32,11 @@ from tests.simulation.conftest import Held
     ids=str,
 )
 @pytest.mark.parametrize("older", [False, True], ids=["", "begun by an older version"])
-def test_lines_are_those_of_the_transcripts(held: Held, selection: Selection, older: bool) -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 1000])
+def test_lines_are_those_of_the_transcripts(
+    held: Held, selection: Selection, older: bool, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "AT_ONCE", at_once)
     talk = held.talks()[0].id
     command("transcripts", "fork", talk, "--at", 9, "--say", "I see it otherwise now.", "--run", held.run)
     store = open_store(held.run)
@@ -40,13 +44,32 @@ def test_lines_are_those_of_the_transcripts(held: Held, selection: Selection, ol
         with store.session() as session:
             session.execute(sa.delete(Base.metadata.tables["listed_talks"]))
 
-    lines = list(list_talks(store, selection))
+    listed = list(list_talks(store, selection))
     expected = [line_of(talk) for talk in selection.of(load_transcripts(store))]
     store.close()
 
-    assert lines == expected
+    assert listed == expected
     if selection == Selection():
-        assert [(line.turns, line.cells[-1]) for line in lines] == [(10, None), (10, f"{talk} at 9"), (10, None)]
+        assert [(line.turns, line.cells[-1]) for line in listed] == [(10, None), (10, f"{talk} at 9"), (10, None)]
+
+
+def test_a_list_holds_nothing_between_its_lines(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads it slowly neither keeps the run's log from being emptied nor has read more than was taken."""
+    monkeypatch.setattr(lines, "AT_ONCE", 1)
+    store = open_store(held.run)
+    asked: list[str] = []
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+
+    listed = list_talks(store, Selection())
+    first = next(listed)
+    before = len([query for query in asked if "stance_distance" in query])
+    with store.engine.connect() as connection:
+        busy, _, _ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    rest = list(listed)
+    store.close()
+
+    assert (before, busy) == (1, 0)
+    assert [line.talk for line in (first, *rest)] == [talk.id for talk in held.talks()]
 
 
 def test_a_plan_of_which_a_part_was_written_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

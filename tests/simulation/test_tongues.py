@@ -11,7 +11,7 @@ from culturepark.protocols.catalogue import load_protocol
 from culturepark.protocols.turn import Flag
 from culturepark.runtime.errors import CultureParkError
 from culturepark.simulation import character, tongues
-from culturepark.simulation.checks import Said, flags, tidy
+from culturepark.simulation.checks import Utterances, flags, tidy
 from culturepark.simulation.plan import SimulateSettings, plan_talks
 from culturepark.simulation.tongues import tongue_of
 
@@ -162,7 +162,7 @@ SAID = {
 @pytest.mark.parametrize("said", SAID)
 @pytest.mark.parametrize("language", SAID)
 def test_each_language_is_told_from_every_other(said: str, language: str) -> None:
-    found = flags(SAID[said], said=Said(), speaker="a", name="Ayşe", language=language, cut=False)
+    found = flags(SAID[said], said=Utterances(), speaker="a", name="Ayşe", language=language, cut=False)
 
     assert found == (() if said == language else ("wrong_language",))
 
@@ -177,7 +177,7 @@ def test_each_language_is_told_from_every_other(said: str, language: str) -> Non
     ],
 )
 def test_names_short_answers_and_unknown_languages_are_not_objected_to(text: str, language: str) -> None:
-    assert flags(text, said=Said(), speaker="a", name="Ali", language=language, cut=False) == ()
+    assert flags(text, said=Utterances(), speaker="a", name="Ali", language=language, cut=False) == ()
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_names_short_answers_and_unknown_languages_are_not_objected_to(text: str
     ],
 )
 def test_role_breaks_in_every_language(text: str, language: str) -> None:
-    assert "role_break" in flags(text, said=Said(), speaker="a", name="Ali", language=language, cut=False)
+    assert "role_break" in flags(text, said=Utterances(), speaker="a", name="Ali", language=language, cut=False)
 
 
 @pytest.mark.parametrize("culture", CULTURES.values())
@@ -209,7 +209,7 @@ def test_a_prompt_recited_is_a_role_break(culture: str) -> None:
     seat = talk.seats[1]
     line = tongues.next_line(seat).replace(seat.name, "Kim")
 
-    assert "role_break" in flags(line, said=Said(), speaker="a", name="Ali", language=seat.language, cut=False)
+    assert "role_break" in flags(line, said=Utterances(), speaker="a", name="Ali", language=seat.language, cut=False)
 
 
 @pytest.mark.parametrize("culture", CULTURES.values())
@@ -218,7 +218,7 @@ def test_no_stance_and_no_question_is_taken_for_a_role_break(culture: str) -> No
     for question in SURVEY.questions:
         wording = SURVEY.wording(question, language)
         for text in (wording.text, *wording.told.values()):
-            assert flags(text, said=Said(), speaker="a", name="Nobody", language=language, cut=False) == ()
+            assert flags(text, said=Utterances(), speaker="a", name="Nobody", language=language, cut=False) == ()
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,6 @@ from culturepark.training.row import Row, make_row
 from tests.conftest import ROOT
 from tests.fine_tuning_server import FineTuningServer, Trouble, serving
 
-pytestmark = pytest.mark.integration
-
 QUICK = HostedSettings(base="openai:gpt-4o-mini-2024-07-18", poll_seconds=0.01)
 
 

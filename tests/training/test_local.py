@@ -23,8 +23,6 @@ from culturepark.training.model_card import Provenance
 from culturepark.training.trainer import COMPLETE
 from tests.training.tiny import make_rows, tiny_base
 
-pytestmark = pytest.mark.integration
-
 ROWS = make_rows(16)
 WATCHED = make_rows(5, seed=1)
 

@@ -67,7 +67,8 @@ FACTS = "aaaa,1,true,turkish,TUR,base_model,AB,unfinished"
 @pytest.mark.parametrize(
     ("name", "text", "line"),
     [
-        pytest.param("l.jsonl", '{"id": "aaaa"', "{file}:1: is no JSON (Expecting ',' delimiter: line 1 column 14 (char 13)); a lesson stands on one line", id="no-json"),
+        pytest.param("l.jsonl", '{"id": "aaaa"', "{file}:1: not JSON (Expecting ',' delimiter); a lesson stands on one line", id="no-json"),
+        pytest.param("l.jsonl", "[" * 100_000, "{file}:1: not JSON (maximum recursion depth exceeded while decoding a JSON array from a unicode string); a lesson stands on one line", id="nested"),
         pytest.param("l.jsonl", "[]\n", "{file}:1: expected a lesson, found list", id="no-lesson"),
         pytest.param("l.jsonl", "\n", "there are no lessons in these files; `culturepark education export` writes a run's", id="empty"),
         pytest.param("l.jsonl", lines(lesson("aaaa", Path("t"), name="Ann")), "{file}:1: unknown field 'name'; known: adult, after, arm, before, consent, country, culture, exchanges, id, order, schema_version, sheet, status, survey", id="a-name"),

@@ -175,7 +175,7 @@ def test_a_folder_keeps_its_claim_and_its_settings(tmp_path: Path) -> None:
         ),
         pytest.param(
             ("conflict", "--small", "--culture", "korean,english"),
-            "conflict: --culture 'english' is the main contact's own, so nobody would meet another culture; choose among "
+            "conflict: culture 'english' is the main contact's own, so its talks would meet nobody of another; choose among "
             "arabic, bengali, chinese, german, korean, portuguese, spanish, turkish",
             id="the-main-contacts-culture",
         ),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from culturepark.benchmarks.hofstede.files import load_items, load_scores
+from culturepark.benchmarks.hofstede.files import TABLE, load_items, load_scores
 from culturepark.benchmarks.hofstede.indices import (
     DIMENSIONS,
     ITEMS,
@@ -80,6 +80,15 @@ def test_the_arab_countries_row_stands_for_jordan(shared_data: Path) -> None:
     with pytest.raises(CultureParkError) as raised:
         load_scores(shared_data, [arabic.model_copy(update={"hofstede": "Arab Countries"})])
     assert "culture arabic: no country named 'Arab Countries'; did you mean 'Arab countries'?" in str(raised.value)
+
+
+def test_a_row_that_ends_early_is_nobodys(tmp_path: Path) -> None:
+    (tmp_path / TABLE).write_text("ctr;country;pdi\n11\n1;Jordan;3\n", encoding="utf-8")
+
+    with pytest.raises(CultureParkError) as raised:
+        load_scores(tmp_path, [load_roster().cultures["arabic"]])
+
+    assert str(raised.value) == f"{tmp_path / TABLE}, culture arabic: no country named 'Arab countries'. Known: Jordan."
 
 
 def test_a_missing_table_says_where_to_get_it(tmp_path: Path) -> None:
