@@ -1,5 +1,6 @@
 """Lessons in files: JSON lines, or one CSV row an answer. What was withdrawn is left out wherever it stands."""
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -113,7 +114,10 @@ def _csv(path: Path) -> Iterator[_Found]:
 def _fact(name: str, text: str) -> object:
     if name == "adult":
         return text.lower() == "true"
-    return int(text) if name in NUMBERS and text.isdecimal() else text
+    if name in NUMBERS and text.isdecimal():
+        with contextlib.suppress(ValueError):  # of thousands of digits; the record says what is wrong
+            return int(text)
+    return text
 
 
 def _add(lesson: dict[str, Any], cells: Mapping[str, str], *, place: str) -> None:

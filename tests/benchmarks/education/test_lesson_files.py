@@ -80,6 +80,7 @@ FACTS = "aaaa,1,true,turkish,TUR,base_model,AB,unfinished"
         pytest.param("l.jsonl", lines(lesson("aaaa", Path("t")), lesson("aaaa", Path("t"))), "{file}:2: lesson aaaa stands in {file}:1 already; give each file once", id="twice"),
         pytest.param("l.jsonl", lines(lesson("aaaa", Path("t"), before=[{"question": "q", "shares": {"1": 0.5, "2": 0.4}}])), "{file}:1: before.0: q: shares add up to 0.9, not 1 (and 1 more)", id="shares"),
         pytest.param("l.jsonl", lines(lesson("aaaa", Path("t"), before=[{"question": "q", "share": 0.5, "shares": {"1": 1}}])), "{file}:1: before.0: q: give either shares of every answer, or share and spread (and 1 more)", id="both"),
+        pytest.param("l.csv", f"id,consent,adult,culture,country,arm,order,status,exchanges,part,item\n{FACTS},{'9' * 5000},before,q\n", f"{{file}}:2: exchanges = '{'9' * 5000}': unable to parse input string as an integer, exceeded maximum size", id="too-long-a-number"),
         pytest.param("l.csv", HEAD + f"{FACTS},before,q,half,,,\n", "{file}:2: share = 'half' is no number; leave it empty if open", id="no-number"),
         pytest.param("l.csv", HEAD + f"{FACTS},before,q,40,,,\n", "{file}:2: before.0.share = 40.0: input should be less than or equal to 1 (and 1 more)", id="percent"),
         pytest.param("l.csv", HEAD + f"{FACTS},during,q,,,,\n", "{file}:2: part = 'during', item = 'q'; write before, after, sheet and what it is of", id="part"),
