@@ -66,7 +66,7 @@ class TalkLine(NamedTuple):
         }
 
 
-AT_ONCE = 1000
+AT_ONCE = 5_000
 """Lines in memory together."""
 COLUMNS = ("talk", "culture", "question", "topic", "protocol", "language", "turns", "flagged", "status", "fork of")
 

@@ -185,8 +185,10 @@ def _children() -> float:
 def _list_memory(folder: Path) -> float:
     """Peak MiB of a list, read by the process itself."""
     code = (
-        "import resource, sys; from culturepark.cli import app; app(sys.argv[1:], standalone_mode=False); "
-        "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))"
+        "import sys; from culturepark.cli import app; app(sys.argv[1:], standalone_mode=False); "
+        # Not `ru_maxrss`, which a new process has from the one that started it.
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status')); "
+        "sys.stderr.write(str(int(status['VmHWM'].split()[0]) / 1024))"
     )
     command = [sys.executable, "-c", code, "transcripts", "list", "--run", str(folder)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stderr)
