@@ -72,6 +72,25 @@ def test_a_list_holds_nothing_between_its_lines(held: Held, monkeypatch: pytest.
     assert [line.talk for line in (first, *rest)] == [talk.id for talk in held.talks()]
 
 
+@pytest.mark.slow
+def test_lines_come_page_by_page_from_postgresql(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "AT_ONCE", 2)
+    protocol, settings = load_protocol("self-guidance"), SimulateSettings(talks=7)
+    casting = cast_talks(settings, load_roster(), load_survey("wvs7"), seed=1)
+    plans = plan_talks(casting.talks, settings, protocol, model="m", seed=1)
+    store = open_store(tmp_path / "run", url=postgres)
+
+    asyncio.run(talks.save_plans(store, plans))
+    listed = list(list_talks(store, Selection()))
+    few = list(list_talks(store, Selection(limit=3)))
+    store.close()
+
+    assert listed == [line_of(plan) for plan in plans]
+    assert few == listed[:3]
+
+
 def test_a_plan_of_which_a_part_was_written_is_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a kill between two parts: the list is the one of a plan that was written at once."""
     monkeypatch.setattr(talks, "PLANS_AT_ONCE", 2)
