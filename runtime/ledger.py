@@ -4,9 +4,10 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple, cast
 
 import sqlalchemy as sa
@@ -36,7 +37,8 @@ from culturepark.runtime.request import Completed, Message, Model, Reply, Reques
 from culturepark.runtime.spending import written_off
 from culturepark.runtime.store import CommittedReply, Grow, OtherSpending, PromptMessage, Put, Store
 
-REMEMBERED_MESSAGES = 50_000
+OPEN_CONVERSATIONS = 8_192
+"""Whose last stored message is remembered; two a talk in flight."""
 LONG_WAIT = 10.0
 """Seconds from which a wait is told of."""
 LONGEST_WAIT = 900.0
@@ -122,7 +124,7 @@ class Ledger:
         self._tell = tell
         self._draw = random.Random()
         self._in_flight: dict[str, asyncio.Future[Completed]] = {}
-        self._stored_messages: dict[str, None] = {}
+        self._stored = _Stored()
 
     @property
     def door(self) -> "Door":
@@ -254,6 +256,8 @@ class Ledger:
     ) -> bool:
         """Commit a reply; returns whether the run had none for this request."""
         run_id = self._store.run_id
+        known = self._stored.among(chain)
+        prompt = zip(chain, (None, *chain[:-1]), request.messages, strict=True)
         new = [
             {
                 "run_id": run_id,
@@ -262,8 +266,7 @@ class Ledger:
                 "role": message.role,
                 "content": message.content,
             }
-            for own, parent, message in zip(chain, (None, *chain[:-1]), request.messages, strict=True)
-            if own not in self._stored_messages
+            for own, parent, message in islice(prompt, known, None)
         ]
         row = {
             "run_id": run_id,
@@ -280,10 +283,32 @@ class Ledger:
             "seconds": seconds,
         }
         _, replies = await self._store.commit(Put(PromptMessage, new), Put(CommittedReply, [row]))
-        self._stored_messages.update(dict.fromkeys(chain))
-        while len(self._stored_messages) > REMEMBERED_MESSAGES:
-            del self._stored_messages[next(iter(self._stored_messages))]
+        self._stored.add(chain, known=known)
         return replies == 1
+
+
+class _Stored:
+    """How far the prompts of each conversation are in the store: its next prompt mostly begins as its last one did.
+
+    The end is enough, since a message's hash is that of all before it too.
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[str, None] = {}
+
+    def among(self, chain: Sequence[str]) -> int:
+        """How many messages at the beginning of a prompt are known to be stored."""
+        return next((place for place in range(len(chain), 0, -1) if chain[place - 1] in self._ends), 0)
+
+    def add(self, chain: Sequence[str], *, known: int) -> None:
+        """Note a prompt that is stored now, but for its last message, which asks for the reply and does not return."""
+        kept = len(chain) - 1
+        if known and known <= kept:
+            self._ends.pop(chain[known - 1], None)
+        if kept:
+            self._ends[chain[kept - 1]] = None
+        while len(self._ends) > OPEN_CONVERSATIONS:
+            del self._ends[next(iter(self._ends))]
 
 
 class Door(NamedTuple):
@@ -318,7 +343,7 @@ def _chain(messages: tuple[Message, ...]) -> tuple[str, ...]:
     return tuple(hashes)
 
 
-@lru_cache(maxsize=32_768)  # what a thousand talks in flight hold
+@lru_cache(maxsize=4_096)  # what 128 talks in flight hold; it keeps their texts, and hashing anew costs little
 def _link(parent: str | None, role: str, content: str) -> str:
     return sha256([parent, role, content])
 

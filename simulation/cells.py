@@ -1,9 +1,10 @@
 """A study's talks, cell by cell of its factorial: who sits where, under which protocol, written down."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
-from culturepark.personas.casting import Casting, cast_talks
+from culturepark.personas.casting import Skipped, cast_talks
 from culturepark.personas.roster import Roster
 from culturepark.personas.surveys.survey import Survey
 from culturepark.protocols.catalogue import LoadedProtocol, load_protocol
@@ -18,8 +19,12 @@ class PlannedCell(NamedTuple):
 
     cell: Cell
     protocol: LoadedProtocol
-    casting: Casting
     talks: tuple[Transcript, ...]
+    cast: frozenset[str]
+    """Ids of the cultures and people cast, before a factor put others in their seats."""
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    """Where stances come from more people than the settings ask for, in words."""
 
 
 def plan_cells(chosen: Sequence[Cell], roster: Roster, survey: Survey, *, seed: int) -> list[PlannedCell]:
@@ -30,7 +35,7 @@ def plan_cells(chosen: Sequence[Cell], roster: Roster, survey: Survey, *, seed: 
     """
     check_people(chosen, roster)
     planned = [_planned(cell, roster, survey, seed) for cell in chosen]
-    check_met(chosen, [seat for one in planned for talk in one.casting.talks for seat in talk.seats])
+    check_met(chosen, chain.from_iterable(one.cast for one in planned))
     return planned
 
 
@@ -44,4 +49,5 @@ def _planned(cell: Cell, roster: Roster, survey: Survey, seed: int) -> PlannedCe
         talk.model_copy(update={"factors": factors}) if factors else talk
         for talk, (_, factors) in zip(talks, seated, strict=True)
     )
-    return PlannedCell(cell, protocol, casting, noted)
+    cast = frozenset(name for talk in casting.talks for seat in talk.seats for name in (seat.id, seat.culture.id))
+    return PlannedCell(cell, protocol, noted, cast, casting.skipped, casting.notes)

@@ -91,7 +91,7 @@ async def hold_fork(store: Store, planned: PlannedFork, *, tally: Tally, progres
         await simulate(
             store,
             ledger,
-            [planned.fork],
+            [planned.fork.id],
             planned.protocol,
             sampling=study.simulate.sampling,
             concurrency=1,

@@ -1,4 +1,4 @@
-"""Hold the planned talks: concurrent, resumable at every turn, one talk's failure is its own."""
+"""Hold planned talks: concurrent, resumable at every turn, one talk's failure is its own."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from culturepark.runtime.progress import Reporter
 from culturepark.runtime.request import Message, Request, Sampling
 from culturepark.runtime.store import Store
 from culturepark.simulation.group_chat import Talk, hold_talk
-from culturepark.simulation.talks import failures, load_transcripts, save_plans, save_turn, set_status, statuses
+from culturepark.simulation.talks import failures, load_transcripts, save_turn, set_status, unfinished
 from culturepark.simulation.transcript import Transcript
 
 
@@ -31,7 +31,7 @@ class Simulated(NamedTuple):
 async def simulate(
     store: Store,
     ledger: Ledger,
-    plans: Sequence[Transcript],
+    talks: Sequence[str],
     protocol: LoadedProtocol,
     *,
     sampling: Sampling,
@@ -39,16 +39,14 @@ async def simulate(
     progress: Reporter,
     engine: Engine = LOCAL,
 ) -> Simulated:
-    """Hold every planned talk that is not complete, going on from its last committed turn.
+    """Hold every one of these talks, planned in the store, that is not complete: on from its last committed turn.
 
     Raises:
         BudgetSpentError: When the budget ended the run; committed turns stay.
         EndpointDownError: When the endpoint cannot be used at all.
     """
-    await save_plans(store, plans)
-    known = statuses(store, [plan.id for plan in plans])
-    todo = [plan.id for plan in plans if known[plan.id] != "complete"]
-    progress.start("talks", total=len(plans), done=len(plans) - len(todo))
+    todo = unfinished(store, talks)
+    progress.start("talks", total=len(talks), done=len(talks) - len(todo))
 
     async def hold(talk_id: str) -> None:
         (transcript,) = load_transcripts(store, ids=[talk_id])
@@ -60,8 +58,9 @@ async def simulate(
             await set_status(store, talk_id, "complete")
 
     await engine.map(hold, todo, concurrency=concurrency, done=lambda _talk, _nothing: progress.advance())
-    failed = tuple((talk, reason) for talk, reason in failures(store) if talk in known)
-    return Simulated(len(plans) - len(failed), failed)
+    wanted = set(talks)
+    failed = tuple((talk, reason) for talk, reason in failures(store) if talk in wanted)
+    return Simulated(len(talks) - len(failed), failed)
 
 
 def request_seed(transcript: Transcript) -> int:

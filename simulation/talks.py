@@ -160,6 +160,16 @@ def statuses(store: Store, ids: Sequence[str]) -> dict[str, Status]:
     return {talk: known[talk] for talk in ids if talk in known}
 
 
+def unfinished(store: Store, ids: Sequence[str]) -> list[str]:
+    """Those of the talks that are not complete, in their order.
+
+    Raises:
+        KeyError: For a talk that was not written down.
+    """
+    known = statuses(store, ids)
+    return [talk for talk in ids if known[talk] != "complete"]
+
+
 def failures(store: Store) -> list[tuple[str, str]]:
     """Failed talks with their reasons, in the order of the plan."""
     query = sa.select(_TALKS.c.id, _TALKS.c.reason).where(_TALKS.c.run_id == store.run_id, _TALKS.c.status == "failed")

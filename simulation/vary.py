@@ -6,7 +6,7 @@ A factor is `model`, `draw`, `persona`, `name`, `language`, or any setting of `s
 with dots for settings within settings (`sampling.temperature`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -92,13 +92,15 @@ def check_people(chosen: Sequence[Cell], roster: Roster) -> None:
             roster.persona(persona)
 
 
-def check_met(chosen: Sequence[Cell], seats: Sequence[Seat]) -> None:
-    """Refuse a factor over somebody who sits in none of a study's talks: it would change nothing.
+def check_met(chosen: Sequence[Cell], cast: Iterable[str]) -> None:
+    """Refuse a factor over somebody who was cast for none of a study's talks: it would change nothing.
+
+    `cast` are the ids of cultures and people.
 
     Raises:
         CultureParkError: Names who is not there.
     """
-    met = {seat.culture.id for seat in seats} | {seat.id for seat in seats}
+    met = set(cast)
     for cell in chosen:
         met |= set(cell.personas.values())
         for factor, people in (("persona", cell.personas), ("name", cell.names)):

@@ -35,7 +35,7 @@ from culturepark.runtime.request import Request
 from culturepark.runtime.store import Store, open_store
 from culturepark.simulation.plan import SimulateSettings, plan_talks
 from culturepark.simulation.run import simulate
-from culturepark.simulation.talks import load_transcripts
+from culturepark.simulation.talks import load_transcripts, save_plans
 
 SPEAKERS = 2
 
@@ -66,10 +66,11 @@ async def simulation(model: str, settings: SimulateSettings, folder: Path) -> tu
             ledger = Ledger(store, opened.endpoint)
             plans = plan_talks(casting.talks, settings, protocol, model=ledger.identity, seed=0)
             start = time.perf_counter()
+            await save_plans(store, plans)
             await simulate(
                 store,
                 ledger,
-                plans,
+                [plan.id for plan in plans],
                 protocol,
                 sampling=settings.sampling,
                 concurrency=settings.concurrency,

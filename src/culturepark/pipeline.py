@@ -4,7 +4,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
@@ -124,10 +124,51 @@ class Planned(NamedTuple):
         """All talks."""
         return tuple(talk for part in self.parts for talk in part.talks)
 
+
+class WrittenPart(NamedTuple):
+    """A part whose talks stand in the store."""
+
+    model: str
+    protocol: LoadedProtocol
+    sampling: Sampling
+    talks: tuple[str, ...]
+    seats: int
+    """Of the largest talk."""
+
+
+class Written(NamedTuple):
+    """A study's plan in the store, which holds the talks: in memory they are several KB each."""
+
+    parts: tuple[WrittenPart, ...]
+    skipped: int
+    notes: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    @property
+    def talks(self) -> frozenset[str]:
+        """Ids of all talks."""
+        return frozenset(talk for part in self.parts for talk in part.talks)
+
     @property
     def models(self) -> tuple[str, ...]:
         """The models that talk, in the order of the study."""
         return tuple(dict.fromkeys(part.model for part in self.parts))
+
+
+async def write_plan(store: Store, planned: Planned) -> Written:
+    """Write a study's talks down; those that are there already stay as they are."""
+    await save_plans(store, planned.talks)
+    parts = tuple(
+        WrittenPart(
+            part.model,
+            part.protocol,
+            part.sampling,
+            tuple(talk.id for talk in part.talks),
+            max((len(talk.seats) for talk in part.talks), default=0),
+        )
+        for part in planned.parts
+    )
+    return Written(parts, len(planned.skipped), planned.notes, planned.removed)
 
 
 def run(
@@ -194,14 +235,16 @@ async def run_stages(
                     if targeted:
                         target = await sitting.toward_target()
                     else:
-                        await sitting.do(study, planned, stages)
-        planned, ids = sitting.planned, {talk.id for talk in sitting.planned.talks}
-        held = [line for line in list_talks(store, Selection()) if every_talk or line.talk in ids]
+                        await sitting.write(study, planned)
+                        del planned  # it stands in the store
+                        await sitting.do(stages)
+        ids = sitting.written.talks
+        held = _held(line for line in list_talks(store, Selection()) if every_talk or line.talk in ids)
         failed = tuple(
             Failure(talk=talk, reason=reason) for talk, reason in failures(store) if every_talk or talk in ids
         )
         judge = standing(store, load_opinions(store)) if sitting.funnel is not None else None
-    return _result(folder, planned, held, failed, tally, sitting.seconds, sitting.funnel, target, judge)
+    return _result(folder, sitting, held, failed, tally, target, judge)
 
 
 class _Sitting:
@@ -219,27 +262,34 @@ class _Sitting:
         self._removed = load_exclusions(store)
         self._tried: set[str] = set()
         """Talks held in this sitting: those that failed are tried again in the next."""
-        self.planned: Planned
+        self.written: Written
         self.funnel: Funnel | None = None
         self.seconds: dict[str, float] = {}
 
-    async def do(self, study: Study, planned: Planned, stages: Sequence[Stage]) -> None:
-        """Do stages of a study of a certain size; `planned` are its talks.
+    async def write(self, study: Study, planned: Planned) -> None:
+        """Write down a study of a certain size; `planned` are its talks.
 
         Raises:
-            CultureParkError: When nothing is left of the study, or there is nothing to refine.
+            CultureParkError: When nothing is left of the study.
         """
-        self.planned = planned.without(self._removed)
-        if not self.planned.talks:
+        planned = planned.without(self._removed)
+        if not planned.talks:
             raise CultureParkError(
                 f"{self._store.folder}: every talk of the study uses what was removed from this run "
                 f"({', '.join(one.words for one in self._removed)}); choose other questions, or another --run"
             )
         study.save(self._store.folder)
-        await save_plans(self._store, self.planned.talks)
+        self.written = await write_plan(self._store, planned)
+
+    async def do(self, stages: Sequence[Stage]) -> None:
+        """Do stages of what is written.
+
+        Raises:
+            CultureParkError: When there is nothing to refine.
+        """
         if "simulate" in stages:
             with self._timed("simulate"):
-                for part in self.planned.parts:
+                for part in self.written.parts:
                     await self._hold(part)
         if "refine" in stages:
             with self._timed("refine"):
@@ -254,9 +304,10 @@ class _Sitting:
         complete, rounds = -1, 0
         while True:
             sized = self._study.sized(size)
-            await self.do(sized, plan(sized), STAGES)
+            await self.write(sized, plan(sized))
+            await self.do(STAGES)
             rounds += 1
-            ids = {talk.id for talk in self.planned.talks}
+            ids = self.written.talks
             lines = list_talks(self._store, Selection(status="complete"))
             talks = [line.talk for line in lines if line.talk in ids]
             curve = accumulated(talks, load_opinions(self._store), load_samples(self._store))
@@ -268,28 +319,27 @@ class _Sitting:
             complete = len(talks)
             size = next_size(size, found=curve[-1], wanted=target.samples, most=most)
 
-    async def _hold(self, part: Part) -> None:
-        talks = [talk for talk in part.talks if talk.id not in self._tried]
+    async def _hold(self, part: WrittenPart) -> None:
+        talks = [talk for talk in part.talks if talk not in self._tried]
         if not talks:
             return
         talker, ledger = await self._models.open(part.model)
-        seats = max(len(talk.seats) for talk in talks)
         await simulate(
             self._store,
             ledger,
             talks,
             part.protocol,
             sampling=part.sampling,
-            concurrency=_in_flight(self._study, talker, each=seats),
+            concurrency=_in_flight(self._study, talker, each=part.seats),
             progress=self._progress,
             engine=self._engine,
         )
-        self._tried |= {talk.id for talk in talks}
+        self._tried.update(talks)
 
     async def _distil(self) -> None:
-        talks = _to_refine(self._store, None if self._every_talk else {talk.id for talk in self.planned.talks})
+        talks = _to_refine(self._store, None if self._every_talk else self.written.talks)
         # One judge for all talks: verdicts of several could not be compared.
-        settings, talker = self._study.refine, self.planned.models[0]
+        settings, talker = self._study.refine, self.written.models[0]
         asked = settings.judge or talker
         writer, ledger = await self._models.open(asked if parse_model(asked).talks else talker)
         _, judge = await self._models.open(asked)
@@ -312,7 +362,7 @@ class _Sitting:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - clock
 
 
-def _to_refine(store: Store, ids: set[str] | None) -> list[Transcript]:
+def _to_refine(store: Store, ids: frozenset[str] | None) -> list[Transcript]:
     """Complete talks about a survey question: those of the ids, or all.
 
     Raises:
@@ -354,7 +404,7 @@ def plan(study: Study) -> Planned:
         check_address(model, _address(study, model) if "model" in study.vary else study.base_url)
     parts: dict[tuple[str, str], Part] = {}
     held = _cells(study)
-    for cell, protocol, _, talks in sorted(held, key=lambda one: models.index(one.cell.model)):
+    for cell, protocol, talks, *_ in sorted(held, key=lambda one: models.index(one.cell.model)):
         alike = cell.model, sha256([protocol.name, protocol.args, cell.simulate.sampling])
         known = {talk.id for part in parts.values() for talk in part.talks}
         # A factor that does not touch a talk, such as who sits for another culture, makes no second one.
@@ -363,8 +413,8 @@ def plan(study: Study) -> Planned:
         parts[alike] = Part(cell.model, protocol, cell.simulate.sampling, before + new)
     return Planned(
         tuple(parts.values()),
-        frozenset(skip for one in held for skip in one.casting.skipped),
-        tuple(dict.fromkeys(note for one in held for note in one.casting.notes)),
+        frozenset(skip for one in held for skip in one.skipped),
+        tuple(dict.fromkeys(note for one in held for note in one.notes)),
     )
 
 
@@ -477,25 +527,41 @@ def _silent() -> Iterator[Reporter]:
     yield Silent()
 
 
+class _Held(NamedTuple):
+    """What stands in the store of a study's talks."""
+
+    dialogues: int
+    turns: int
+    flagged: int
+
+
+def _held(lines: Iterable[TalkLine]) -> _Held:
+    dialogues = turns = flagged = 0
+    for line in lines:
+        dialogues += line.status == "complete"
+        turns += line.turns
+        flagged += line.flagged
+    return _Held(dialogues, turns, flagged)
+
+
 def _result(
     folder: Path,
-    planned: Planned,
-    held: Sequence[TalkLine],
+    sitting: _Sitting,
+    held: _Held,
     failed: tuple[Failure, ...],
     tally: Tally,
-    seconds: dict[str, float],
-    funnel: Funnel | None,
     target: TargetResult | None,
     judge: Standing | None,
 ) -> Result:
+    written = sitting.written
     return Result(
         run=str(folder),
-        dialogues=sum(line.status == "complete" for line in held),
+        dialogues=held.dialogues,
         failed=failed,
-        skipped=len(planned.skipped),
-        notes=planned.notes,
-        turns=sum(line.turns for line in held),
-        flagged=sum(line.flagged for line in held),
+        skipped=written.skipped,
+        notes=written.notes,
+        turns=held.turns,
+        flagged=held.flagged,
         requests_sent=tally.sent,
         requests_cached=tally.cached,
         unanswered=dict(sorted(tally.unanswered.items())),
@@ -503,10 +569,10 @@ def _result(
         tokens_out=tally.tokens_out,
         tokens_cached=tally.tokens_prefix,
         cost=tally.cost,
-        seconds={stage: round(value, 2) for stage, value in seconds.items()},
+        seconds={stage: round(value, 2) for stage, value in sitting.seconds.items()},
         peak_memory=_peak_memory(),
-        funnel=funnel,
-        removed=planned.removed,
+        funnel=sitting.funnel,
+        removed=written.removed,
         target=target,
         judge=judge,
     )

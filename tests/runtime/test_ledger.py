@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from culturepark.runtime.budget import Amount, Budget, BudgetSettings
 from culturepark.runtime.errors import BudgetSpentError, CultureParkError, EndpointDownError, ModelError
@@ -86,6 +87,42 @@ def test_growing_contexts_are_stored_as_a_chain(stub: StubServer, tmp_path: Path
         stored = connection.exec_driver_sql("SELECT count(*) FROM messages").scalar()
     store.close()
     assert stored == 10
+
+
+def test_of_a_prompt_that_goes_on_only_what_is_new_is_written(stub: StubServer, tmp_path: Path) -> None:
+    def says(text: str) -> Message:
+        return Message(role="user", content=text)
+
+    written: list[list[str]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, rows: Any, *_: object) -> None:
+        if "INTO messages" in statement:
+            written.append([row[-1] for row in (rows if isinstance(rows, list) else [rows])])
+
+    async def main() -> None:
+        store = open_store(tmp_path)
+        sa.event.listen(store.engine, "before_cursor_execute", note)
+        endpoint = Endpoint(identity="openai:stub", model="stub", base_url=stub.base_url, dialect="compatible")
+        ledger = Ledger(store, endpoint)
+        heard = [says("you are Lily"), says("hello")]
+        for length in (2, 2, 4, 8):
+            heard += [says(f"said {number}") for number in range(len(heard), length)]
+            for draw in (0, 1):
+                prompt = (*heard, says(f"speak {length}, {draw}"))
+                await ledger.complete(Request(messages=prompt, purpose="utterance", draw=draw))
+        await endpoint.close()
+        store.close()
+
+    asyncio.run(main())
+
+    first = [["you are Lily", "hello", "speak 2, 0"], ["speak 2, 1"]]
+    assert written == [
+        *first,
+        ["said 2", "said 3", "speak 4, 0"],
+        ["speak 4, 1"],
+        ["said 4", "said 5", "said 6", "said 7", "speak 8, 0"],
+        ["speak 8, 1"],
+    ]
 
 
 @pytest.mark.parametrize(

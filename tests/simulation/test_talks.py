@@ -27,7 +27,7 @@ from culturepark.simulation.fork import plan_fork
 from culturepark.simulation.plan import SimulateSettings, plan_talks
 from culturepark.simulation.run import Simulated, simulate
 from culturepark.simulation.speaker import PersonaAgent
-from culturepark.simulation.talks import load_transcripts
+from culturepark.simulation.talks import load_transcripts, save_plans
 from culturepark.simulation.transcript import Transcript
 from tests.conftest import ROOT
 from tests.stub_server import Fault, serving
@@ -48,8 +48,10 @@ def held(
         endpoint = Endpoint(identity="openai:stub", model="stub", base_url=url, dialect="compatible")
         ledger = Ledger(store, endpoint, limits=LimitSettings(attempts=attempts))
         try:
+            await save_plans(store, plans)
+            ids = [plan.id for plan in plans]
             return await simulate(
-                store, ledger, plans, protocol, sampling=settings.sampling, concurrency=8, progress=Silent()
+                store, ledger, ids, protocol, sampling=settings.sampling, concurrency=8, progress=Silent()
             )
         finally:
             await endpoint.close()
