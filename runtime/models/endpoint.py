@@ -25,6 +25,7 @@ import httpx2
 import openai
 
 from culturepark.runtime.errors import CultureParkError, EndpointDownError, ModelError, RetryableError
+from culturepark.runtime.models.slots import Slots
 from culturepark.runtime.pacing import REPLY_TIMEOUT
 from culturepark.runtime.request import Message, Reply, Request
 
@@ -58,13 +59,14 @@ class Endpoint:
         base_url: str | None,
         dialect: Dialect,
         timeout: float = REPLY_TIMEOUT,
-        concurrency: int = 1024,
+        slots: int = 0,
     ) -> None:
-        """`timeout` is in seconds, for a whole reply."""
+        """`timeout` is in seconds, for a whole reply. `slots` is how many a server has that nobody else asks."""
         self.identity = identity
         self.model = model
         self.dialect = dialect
-        # How to make it again in another process, which has the key from an environment of its own.
+        # How to make it again in another process, which has the key from an environment of its own, and does not know
+        # which slots others use.
         self._made = partial(
             Endpoint,
             identity=identity,
@@ -72,7 +74,6 @@ class Endpoint:
             base_url=base_url,
             dialect=dialect,
             timeout=timeout,
-            concurrency=concurrency,
         )
         self._where = base_url or "https://api.openai.com/v1"
         self._timeout = timeout
@@ -89,7 +90,7 @@ class Endpoint:
         )
         self._url = f"{self._client.base_url}chat/completions"
         self._session: aiohttp.ClientSession | None = None
-        self.concurrency = concurrency
+        self._slots = Slots(slots)
 
     def __reduce__(self) -> "tuple[partial[Endpoint], tuple[()]]":
         """Travel without the key and without connections."""
@@ -104,6 +105,9 @@ class Endpoint:
             ModelError: When the server refused this very request or answered no reply at all.
         """
         sent = self.body(request)
+        slot = self._slots.take(request.messages)
+        if slot is not None:
+            sent["id_slot"] = slot
         try:
             # One limit for the whole: a server that drips a byte now and then never meets one of each read.
             async with (
@@ -117,6 +121,9 @@ class Endpoint:
             raise self._lost("no reply in time") from None
         except aiohttp.ClientError:
             raise self._lost("the connection broke") from None
+        finally:
+            if slot is not None:
+                self._slots.leave(slot, request.messages)
         if not 200 <= response.status < 300:
             raise self._status_error(self._understood(response, content), sent)
         # What does not call itself JSON is a page, and shown as such.

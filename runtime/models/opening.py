@@ -61,7 +61,12 @@ async def open_model(
         elif base_url is not None:
             _warn_of_plain_http(base_url)
         endpoint = Endpoint(
-            identity=spec.identity, model=spec.name, base_url=base_url, dialect=dialect, timeout=timeout
+            identity=spec.identity,
+            model=spec.name,
+            base_url=base_url,
+            dialect=dialect,
+            timeout=timeout,
+            slots=BUILTIN_SLOTS if served else 0,
         )
         stack.push_async_callback(endpoint.close)
         yield OpenModel(endpoint, served)

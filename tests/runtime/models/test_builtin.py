@@ -1,6 +1,7 @@
 """The built-in model for real: weights, server process, replies, and nothing left running."""
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from culturepark.runtime.models.spec import parse_model
 from culturepark.runtime.models.weights import fetch
 from culturepark.runtime.request import Message, Request, Sampling
 from culturepark.runtime.store import open_store
+from culturepark.simulation.talks import load_transcripts
 from culturepark.study import Study
 
 SMALL = "builtin:smollm2-135m"
@@ -127,3 +129,11 @@ def test_the_main_job_with_a_real_model(tmp_path: Path) -> None:
     assert second.requests_sent == 0
     assert second.funnel == first.funnel
     assert fetch("smollm2-135m").name == "smollm2-135m.gguf"
+    store = open_store(tmp_path / "run")
+    for talk in load_transcripts(store):
+        for seat in talk.seats:
+            own = [turn for turn in talk.turns if turn.speaker == seat.id]
+            for before, turn in itertools.pairwise(own):
+                # Its slot holds the prompt before, but for the request for the line.
+                assert turn.tokens_cached > 0.8 * before.tokens_in, (turn.index, turn.tokens_cached, before.tokens_in)
+    store.close()
