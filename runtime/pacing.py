@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections import deque
+from typing import Final, Self
 
 from pydantic import Field
 
@@ -16,6 +17,10 @@ REPLY_TIMEOUT = 300.0
 LATENESS = 0.25
 """Seconds of a `Pace` that may be made up for: a busy event loop wakes late, and every millisecond would be lost.
 At most so much more passes in any minute: 0.4 %."""
+SHARED: Final = 0.99
+"""Part of a limit a minute that workers in other processes share. One that is let through in time may get to its
+request late, and what it sends then comes on top of that minute's own; 1 % is room for 0.6 s, beside the 2 %
+allowed."""
 
 
 class LimitSettings(Record):
@@ -30,6 +35,12 @@ class LimitSettings(Record):
     """Seconds until a whole reply must be there."""
     patience: float = Field(default=120.0, ge=0)
     """Seconds an endpoint may give nothing but faults before the run ends, with all that is done saved."""
+
+    @property
+    def shared(self) -> Self:
+        """What workers in other processes are let through at together."""
+        rates = {"requests_per_minute": self.requests_per_minute, "tokens_per_minute": self.tokens_per_minute}
+        return self.model_copy(update={name: rate and rate * SHARED for name, rate in rates.items()})
 
 
 def backoff(failures: int, draw: float) -> float:

@@ -95,7 +95,7 @@ async def open_ray(
     Raises:
         CultureParkError: When the cluster or one of the workers cannot be used.
     """
-    shared = store.engine.dialect.name != "sqlite"
+    shared, limits = store.engine.dialect.name != "sqlite", limits.shared
     with _connected(address, store):
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         desk: Any = None

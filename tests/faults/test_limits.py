@@ -12,7 +12,7 @@ from culturepark.runtime.budget import Amount, Budget, BudgetSettings
 from culturepark.runtime.errors import BudgetSpentError
 from culturepark.runtime.ledger import Ledger, spent_before
 from culturepark.runtime.models.endpoint import Endpoint
-from culturepark.runtime.pacing import Pace, Pressure
+from culturepark.runtime.pacing import LimitSettings, Pace, Pressure
 from culturepark.runtime.request import Message, Request, Sampling
 from culturepark.runtime.store import open_store
 from tests.stub_server import Fault, serving
@@ -107,6 +107,13 @@ def test_a_limit_a_minute_is_kept_and_used_by_a_command(name: str, rate: float, 
     # A quarter of a second may be made up for, which is 0.4 % of a minute, and the last request is whole.
     assert found.fullest * rate / 20 <= rate / 60 * 3.25 + piece
     assert found.fullest >= 0.8
+
+
+def test_workers_of_a_cluster_share_a_little_less_than_a_limit() -> None:
+    limits = LimitSettings(requests_per_minute=600, attempts=3)
+
+    assert limits.shared == LimitSettings(requests_per_minute=594, attempts=3)
+    assert LimitSettings(tokens_per_minute=100_000).shared == LimitSettings(tokens_per_minute=99_000)
 
 
 def test_the_fullest_window_is_found() -> None:
