@@ -64,6 +64,7 @@ def test_the_map_is_coloured_moved_and_read(library: Running, tab: Any, accessib
     removed.click()
     tab.get_by_role("link", name="Where it was said").wait_for()
     assert tab.locator("aside .opinion-text").inner_text() == text
+    tab.evaluate("window.scrollTo(0, 0)")
     picture(tab, "opinions")
     tab.get_by_role("link", name="stance", exact=True).click()
     tab.wait_for_selector(".legendtext")
