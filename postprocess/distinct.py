@@ -1,7 +1,6 @@
 """From verified opinions to distinct ones: embed what is new, then merge what says the same."""
 
 import asyncio
-from collections.abc import Sequence
 from functools import partial
 from typing import Literal, Self
 
@@ -16,7 +15,7 @@ from culturepark.runtime.engines import LOCAL, Engine
 from culturepark.runtime.engines.local import aside
 from culturepark.runtime.models.embedders import Embedder
 from culturepark.runtime.progress import Reporter
-from culturepark.runtime.record import Record
+from culturepark.runtime.record import Packed, Record
 from culturepark.runtime.store import Store
 
 
@@ -41,7 +40,7 @@ class DedupeSettings(Record):
 
 async def distinct(
     store: Store,
-    opinions: Sequence[Opinion],
+    opinions: Packed[Opinion],
     embedder: Embedder,
     settings: DedupeSettings,
     judge: Judge,
@@ -49,14 +48,14 @@ async def distinct(
     concurrency: int,
     progress: Reporter,
     engine: Engine = LOCAL,
-) -> list[Opinion]:
-    """Merge near-duplicates among the opinions that were not dropped; all come back, in their order.
+) -> None:
+    """Merge near-duplicates among the opinions that were not dropped, in place.
 
     Vectors are read from the run where it has them: with other settings, only texts never seen are embedded and only
     pairs never asked about are judged.
     """
-    places = [place for place, opinion in enumerate(opinions) if opinion.dropped is None]
-    verified = [opinions[place] for place in places]
+    kept = {place: opinion for place, opinion in enumerate(opinions) if opinion.dropped is None}
+    verified = list(kept.values())
     vectors = await embed(store, embedder, [opinion.text for opinion in verified], progress=progress, engine=engine)
 
     async def same(one: str, other: str) -> bool:
@@ -76,7 +75,5 @@ async def distinct(
             concurrency=concurrency,
             progress=progress,
         )
-    result = list(opinions)
-    for place, opinion in zip(places, merged, strict=True):
-        result[place] = opinion
-    return result
+    for place, opinion in zip(kept, merged, strict=True):
+        opinions[place] = opinion

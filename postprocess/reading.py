@@ -1,17 +1,21 @@
 """Reading: which utterances of the talks are looked at for opinions, and what is found in them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from culturepark.postprocess.extract import Extracted, extract
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.screen import screen
+from culturepark.postprocess.talk_facts import TalkFacts
 from culturepark.protocols.turn import Turn
 from culturepark.runtime.engines import LOCAL, Engine
 from culturepark.runtime.errors import ModelError
 from culturepark.runtime.models.langchain_client import LedgerChatModel
 from culturepark.runtime.progress import Reporter
+from culturepark.runtime.record import Packed
+from culturepark.runtime.store import Store
+from culturepark.simulation.talks import each_transcript
 from culturepark.simulation.transcript import Transcript
 
 Readers = Literal["delegates", "all"]
@@ -20,7 +24,7 @@ Readers = Literal["delegates", "all"]
 class ReadTalks(NamedTuple):
     """What was found in the talks."""
 
-    opinions: list[Opinion]
+    opinions: Packed[Opinion]
     """In the order they were said; what code can rule out is marked with the reason."""
     utterances: int
     unread: Counter[str]
@@ -28,24 +32,28 @@ class ReadTalks(NamedTuple):
 
 
 async def read_talks(
+    store: Store,
     reader: LedgerChatModel,
-    transcripts: Sequence[Transcript],
+    talks: Mapping[str, TalkFacts],
     whose: Readers,
     *,
     concurrency: int,
     progress: Reporter,
     engine: Engine = LOCAL,
 ) -> ReadTalks:
-    """Find the opinions of complete talks, and screen them."""
-    ids = {talk.id for talk in transcripts}
-    utterances = [
-        (talk.model_copy(update={"turns": ()}), turn)
-        for talk in transcripts
-        for turn in talk.turns
-        if _is_read(talk, turn, whose) and not _is_shared(talk, turn, ids)
-    ]
-    progress.start("utterances", total=len(utterances))
-    read: dict[tuple[str, int], Extracted] = {}
+    """Find the opinions of complete talks, given by id in the order of the plan, and screen them."""
+    turns = {talk: _turns_to_read(facts, whose, talks) for talk, facts in talks.items()}
+    total = sum(map(len, turns.values()))
+    progress.start("utterances", total=total)
+    under_way: dict[str, dict[int, tuple[Turn, Extracted]]] = {}
+    screened: dict[str, Packed[Opinion]] = {}
+    unread: Counter[str] = Counter()
+
+    def utterances() -> Iterator[tuple[Transcript, Turn]]:
+        for talk in each_transcript(store, list(turns)):
+            silent = talk.model_copy(update={"turns": ()})
+            for index in turns[talk.id]:
+                yield silent, talk.turns[index]
 
     async def read_one(item: tuple[Transcript, Turn]) -> Extracted:
         try:
@@ -55,29 +63,31 @@ async def read_talks(
 
     def keep(item: tuple[Transcript, Turn], found: Extracted) -> None:
         talk, turn = item
-        read[talk.id, turn.index] = found
+        if found.unread is not None:
+            unread[found.unread] += 1
+        read = under_way.setdefault(talk.id, {})
+        read[turn.index] = turn, found
+        if len(read) == len(turns[talk.id]):
+            screened[talk.id] = Packed(Opinion, _screened(under_way.pop(talk.id)))
         progress.advance()
 
-    await engine.map(read_one, utterances, concurrency=concurrency, done=keep)
-    unread = Counter(str(found.unread) for found in read.values() if found.unread is not None)
-    return ReadTalks(_screened(transcripts, read), len(utterances), unread)
+    await engine.map(read_one, utterances(), concurrency=concurrency, done=keep)
+    opinions = Packed(Opinion, (opinion for talk in turns for opinion in screened.pop(talk, ())))
+    return ReadTalks(opinions, total, unread)
 
 
-def _is_read(talk: Transcript, turn: Turn, whose: Readers) -> bool:
-    return whose == "all" or talk.seat(turn.speaker).role == "delegate"
+def _turns_to_read(talk: TalkFacts, whose: Readers, read: Collection[str]) -> tuple[int, ...]:
+    """Places of the turns that are looked at; what a fork has from its parent, which is read too, is not said twice."""
+    begin = talk.parent.turn if talk.parent is not None and talk.parent.id in read else 0
+    return tuple(
+        place
+        for place, speaker in enumerate(talk.speakers)
+        if place >= begin and (whose == "all" or talk.seat(speaker).role == "delegate")
+    )
 
 
-def _is_shared(talk: Transcript, turn: Turn, read: set[str]) -> bool:
-    """Whether a fork has the turn from its parent, which is read too: one utterance is not two."""
-    return talk.parent is not None and turn.index < talk.parent.turn and talk.parent.id in read
-
-
-def _screened(transcripts: Sequence[Transcript], read: dict[tuple[str, int], Extracted]) -> list[Opinion]:
-    screened: list[Opinion] = []
-    for talk in transcripts:
-        seen: set[str] = set()
-        for turn in talk.turns:
-            found = read.get((talk.id, turn.index))
-            if found is not None:
-                screened += screen(found.opinions, turn, seen)
-    return screened
+def _screened(read: Mapping[int, tuple[Turn, Extracted]]) -> Iterator[Opinion]:
+    """The opinions of one talk, in the order they were said."""
+    seen: set[str] = set()
+    for _, (turn, found) in sorted(read.items()):
+        yield from screen(found.opinions, turn, seen)

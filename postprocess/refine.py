@@ -1,7 +1,8 @@
 """From talks to distinct, verified samples: extract, screen, verify, rewrite, place, voice, dedupe."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -11,7 +12,7 @@ from culturepark.postprocess.calibration import calibrated_judge
 from culturepark.postprocess.distinct import DedupeSettings, distinct
 from culturepark.postprocess.funnel import Funnel, count_funnel
 from culturepark.postprocess.judge import Judge
-from culturepark.postprocess.novel import POOL, novel_placer
+from culturepark.postprocess.novel import Surroundings, place_novel, surroundings
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.reading import Readers, read_talks
 from culturepark.postprocess.reword import SAMPLING as REWORDING
@@ -19,6 +20,7 @@ from culturepark.postprocess.rewrite import rewrite_opinion
 from culturepark.postprocess.sample import Sample, make_sample
 from culturepark.postprocess.shares import check_share
 from culturepark.postprocess.tables import replace_refined
+from culturepark.postprocess.talk_facts import TalkFacts, facts_of
 from culturepark.postprocess.verify import judge_again, judge_opinion
 from culturepark.postprocess.voice import voice_opinion, with_voice
 from culturepark.runtime.console import note
@@ -28,10 +30,10 @@ from culturepark.runtime.ledger import Ledger
 from culturepark.runtime.models.embedders import DEFAULT_EMBEDDER, MULTILINGUAL, Embedder
 from culturepark.runtime.models.langchain_client import LedgerChatModel
 from culturepark.runtime.progress import Reporter
-from culturepark.runtime.record import Record
+from culturepark.runtime.record import Packed, Record
 from culturepark.runtime.request import Sampling
 from culturepark.runtime.store import Store
-from culturepark.simulation.transcript import Transcript
+from culturepark.simulation.talks import each_transcript
 
 
 class NovelSettings(Record):
@@ -75,7 +77,7 @@ class Models(NamedTuple):
     """Opens the second judge, when the first is done: two large models at once would need the memory of both."""
 
 
-Work = Callable[[Opinion], Awaitable[Opinion]]
+K = TypeVar("K")
 
 
 class _Passes(NamedTuple):
@@ -86,36 +88,52 @@ class _Passes(NamedTuple):
     progress: Reporter
 
     async def over(
-        self, opinions: Sequence[Opinion], what: str, work: Work, *, on: Callable[[Opinion], bool]
-    ) -> list[Opinion]:
-        """Replace the opinions that a step is for by what it makes of them, keeping the order.
+        self,
+        opinions: Packed[Opinion],
+        what: str,
+        work: Callable[[Opinion, K], Awaitable[Opinion]],
+        *,
+        known: Callable[[Opinion], K | None],
+    ) -> None:
+        """Replace each opinion that a step is for by what it makes of it.
 
         One whose model gives no reply is dropped with that reason; the same refinement, done again, asks again.
+
+        Args:
+            opinions: Changed in place.
+            what: Named beside the progress.
+            work: Given an opinion and what is known of it.
+            known: What the step needs to know beside an opinion; None where it is not for that one.
         """
-        places = [place for place, opinion in enumerate(opinions) if on(opinion)]
-        result = list(opinions)
+        places = [place for place, opinion in enumerate(opinions) if known(opinion) is not None]
         if places:
             self.progress.start(what, total=len(places))
 
-        async def one(item: tuple[int, Opinion]) -> Opinion:
-            try:
-                return await work(item[1])
-            except ModelError:
-                return item[1].model_copy(update={"dropped": "no_reply"})  # the ledger has the reason
+        def items() -> Iterator[tuple[int, Opinion, K]]:
+            for place in places:
+                opinion = opinions[place]
+                about = known(opinion)
+                assert about is not None
+                yield place, opinion, about
 
-        def keep(item: tuple[int, Opinion], found: Opinion) -> None:
-            result[item[0]] = found
+        async def one(item: tuple[int, Opinion, K]) -> Opinion:
+            _, opinion, about = item
+            try:
+                return await work(opinion, about)
+            except ModelError:
+                return opinion.model_copy(update={"dropped": "no_reply"})  # the ledger has the reason
+
+        def keep(item: tuple[int, Opinion, K], found: Opinion) -> None:
+            opinions[item[0]] = found
             self.progress.advance()
 
-        items = [(place, opinions[place]) for place in places]
-        await self.engine.map(one, items, concurrency=self.concurrency, done=keep)
-        return result
+        await self.engine.map(one, items(), concurrency=self.concurrency, done=keep)
 
 
 async def refine(
     store: Store,
     models: Models,
-    transcripts: Sequence[Transcript],
+    talks: Sequence[str],
     embedder: Embedder,
     settings: RefineSettings,
     *,
@@ -126,135 +144,133 @@ async def refine(
 ) -> Funnel:
     """Refine complete talks and put the result in the store, in place of the one before.
 
-    A second run over the same talks sends no request: every reply is in the ledger.
+    The talks are given by id, in the order of the plan, and read from the store as they are needed. A second run over
+    the same ones sends no request: every reply is in the ledger.
 
     Raises:
         BudgetSpentError: When the budget ended the run; committed replies stay.
         ModelError: When a model gives no reply about what all opinions hang on: the judge's calibration, or which
             of them are the same.
     """
-    note_foreign(transcripts, embedder)
+    facts = {talk.id: facts_of(talk) for talk in each_transcript(store, talks)}
+    note_foreign((seat.language for talk in facts.values() for seat in talk.seats), embedder)
     passes = _Passes(engine, concurrency, progress)
     reader = LedgerChatModel(ledger=models.writer, purpose="extract", sampling=settings.reading)
     read = await read_talks(
-        reader, transcripts, settings.extract, concurrency=concurrency, progress=progress, engine=engine
+        store, reader, facts, settings.extract, concurrency=concurrency, progress=progress, engine=engine
     )
+    opinions = read.opinions
     judge = await calibrated_judge(models.judge, concurrency=concurrency)
-    opinions = await _verified(read.opinions, models, judge, transcripts, settings, survey, passes)
-    opinions = await _with_novel(store, opinions, embedder, judge, transcripts, settings, survey, passes)
-    opinions = await _voiced(opinions, models, judge, transcripts, settings, passes)
-    opinions = await distinct(
+    await _verify(opinions, models, judge, facts, settings, survey, passes)
+    await _place_novel(store, opinions, embedder, judge, facts, settings, survey, passes)
+    await _voice(opinions, models, judge, facts, settings, passes)
+    await distinct(
         store, opinions, embedder, settings.dedupe, judge, concurrency=concurrency, progress=progress, engine=engine
     )
     if models.open_second is not None:
         second = await calibrated_judge(await models.open_second(), concurrency=concurrency)
-        opinions = await _judged_again(opinions, second, transcripts, passes)
-    samples = make_samples(opinions, transcripts)
-    funnel = count_funnel(opinions, samples, talks=len(transcripts), utterances=read.utterances, unread=read.unread)
+        await _judge_again(opinions, second, facts, passes)
+    samples = Packed(Sample, make_samples(opinions, facts))
+    funnel = count_funnel(opinions, samples, talks=len(talks), utterances=read.utterances, unread=read.unread)
     await replace_refined(store, opinions, samples, funnel)
     return funnel
 
 
-async def _verified(
-    opinions: Sequence[Opinion],
+async def _verify(
+    opinions: Packed[Opinion],
     models: Models,
     judge: Judge,
-    transcripts: Sequence[Transcript],
+    talks: Mapping[str, TalkFacts],
     settings: RefineSettings,
     survey: Survey,
     passes: _Passes,
-) -> list[Opinion]:
+) -> None:
     """Hold each opinion that screening left against its speaker's stance, and reword what contradicts it."""
-    questions = {talk.id: talk.seed for talk in transcripts}
     writer = LedgerChatModel(ledger=models.writer, purpose="rewrite", sampling=REWORDING)
 
-    async def verify(opinion: Opinion) -> Opinion:
-        question = questions[opinion.talk]
-        found = await judge_opinion(judge, opinion, question)
+    async def verify(opinion: Opinion, talk: TalkFacts) -> Opinion:
+        found = await judge_opinion(judge, opinion, talk.question)
         if found.dropped == "contradict" and settings.rewrite:
-            found = await rewrite_opinion(writer, judge, found, question)
-        return await check_share(judge, found, question, survey) if found.dropped is None else found
+            found = await rewrite_opinion(writer, judge, found, talk.question)
+        return await check_share(judge, found, talk.question, survey) if found.dropped is None else found
 
-    return await passes.over(opinions, "opinions", verify, on=lambda opinion: opinion.dropped is None)
+    await passes.over(opinions, "opinions", verify, known=partial(_talk_of_kept, talks))
 
 
-async def _with_novel(
+async def _place_novel(
     store: Store,
-    opinions: Sequence[Opinion],
+    opinions: Packed[Opinion],
     embedder: Embedder,
     judge: Judge,
-    transcripts: Sequence[Transcript],
+    talks: Mapping[str, TalkFacts],
     settings: RefineSettings,
     survey: Survey,
     passes: _Passes,
-) -> list[Opinion]:
+) -> None:
     """Place what the stances do not decide, and keep of it what is asked for and corroborated."""
-    pool = [opinion for opinion in opinions if opinion.dropped in POOL]
-    questions = {talk.id: talk.seed for talk in transcripts}
     seeds = [question for question in survey.questions.values() if question.split == "seed"]
-    place = await novel_placer(
-        store,
-        opinions,
-        embedder,
-        judge,
-        seeds,
-        candidates=settings.novel.candidates,
-        root_of={talk.id: talk.root for talk in transcripts},
-        engine=passes.engine,
+    around = await surroundings(
+        store, opinions, embedder, seeds, candidates=settings.novel.candidates, talks=talks, engine=passes.engine
     )
 
-    async def place_and_keep(opinion: Opinion) -> Opinion:
-        found = await place(opinion)
+    async def place(opinion: Opinion, known: tuple[Surroundings, TalkFacts]) -> Opinion:
+        found = await place_novel(judge, opinion, known[0])
         if settings.keep != "entail+novel" or found.novelty is None:
             return found
         if len(found.novelty.corroborated_by) < settings.novel.min_corroboration:
             return found.model_copy(update={"dropped": "uncorroborated"})
         kept = found.model_copy(update={"dropped": None})
-        return await check_share(judge, kept, questions[opinion.talk], survey)
+        return await check_share(judge, kept, known[1].question, survey)
 
-    ids = {opinion.id for opinion in pool}
-    return await passes.over(opinions, "novel opinions", place_and_keep, on=lambda opinion: opinion.id in ids)
+    def known(opinion: Opinion) -> tuple[Surroundings, TalkFacts] | None:
+        return (around[opinion.id], talks[opinion.talk]) if opinion.id in around else None
+
+    await passes.over(opinions, "novel opinions", place, known=known)
 
 
-async def _voiced(
-    opinions: Sequence[Opinion],
+async def _voice(
+    opinions: Packed[Opinion],
     models: Models,
     judge: Judge,
-    transcripts: Sequence[Transcript],
+    talks: Mapping[str, TalkFacts],
     settings: RefineSettings,
     passes: _Passes,
-) -> list[Opinion]:
+) -> None:
     """Say who speaks in each opinion that is kept, and put views of the speaker's own into the first person."""
-    names = {(talk.id, seat.id): seat.name for talk in transcripts for seat in talk.seats}
     writer = LedgerChatModel(ledger=models.writer, purpose="voice", sampling=REWORDING)
 
-    async def voice(opinion: Opinion) -> Opinion:
+    async def voice(opinion: Opinion, talk: TalkFacts) -> Opinion:
         if not settings.voice:
             return with_voice(opinion)
-        return await voice_opinion(writer, judge, opinion, names[opinion.talk, opinion.speaker])
+        return await voice_opinion(writer, judge, opinion, talk.seat(opinion.speaker).name)
 
-    return await passes.over(opinions, "voices", voice, on=lambda opinion: opinion.dropped is None)
+    await passes.over(opinions, "voices", voice, known=partial(_talk_of_kept, talks))
 
 
-async def _judged_again(
-    opinions: Sequence[Opinion], second: Judge, transcripts: Sequence[Transcript], passes: _Passes
-) -> list[Opinion]:
+async def _judge_again(
+    opinions: Packed[Opinion], second: Judge, talks: Mapping[str, TalkFacts], passes: _Passes
+) -> None:
     """Have another judge read every text that was judged against a stance."""
-    questions = {talk.id: talk.seed for talk in transcripts}
 
-    async def judge(opinion: Opinion) -> Opinion:
+    async def judge(opinion: Opinion, talk: TalkFacts) -> Opinion:
         try:
-            return await judge_again(second, opinion, questions[opinion.talk])
+            return await judge_again(second, opinion, talk.question)
         except ModelError:
             return opinion  # the first judge decides, so nothing hangs on it
 
-    return await passes.over(opinions, "second verdicts", judge, on=lambda opinion: opinion.verdict is not None)
+    def known(opinion: Opinion) -> TalkFacts | None:
+        return talks[opinion.talk] if opinion.verdict is not None else None
+
+    await passes.over(opinions, "second verdicts", judge, known=known)
 
 
-def note_foreign(transcripts: Sequence[Transcript], embedder: Embedder) -> None:
+def _talk_of_kept(talks: Mapping[str, TalkFacts], opinion: Opinion) -> TalkFacts | None:
+    return talks[opinion.talk] if opinion.dropped is None else None
+
+
+def note_foreign(spoken: Iterable[str], embedder: Embedder) -> None:
     """Say that the default embedder reads English only, when there is something else to read."""
-    spoken = {seat.language for talk in transcripts for seat in talk.seats}
-    foreign = sorted(language for language in spoken if primary(language) != ENGLISH)
+    foreign = sorted(language for language in set(spoken) if primary(language) != ENGLISH)
     if foreign and embedder.name == DEFAULT_EMBEDDER:
         note(
             f"embedder {DEFAULT_EMBEDDER} reads English only, and people speak {', '.join(foreign)} here, so samples "
@@ -262,20 +278,18 @@ def note_foreign(transcripts: Sequence[Transcript], embedder: Embedder) -> None:
         )
 
 
-def make_samples(opinions: Sequence[Opinion], transcripts: Sequence[Transcript]) -> list[Sample]:
+def make_samples(opinions: Sequence[Opinion], talks: Mapping[str, TalkFacts]) -> Iterator[Sample]:
     """A sample for every opinion that was not dropped, with those that were merged into it."""
-    talks = {talk.id: talk for talk in transcripts}
     merged: dict[str, list[str]] = {}
     for opinion in opinions:
         if opinion.kept is not None:
             merged.setdefault(opinion.kept, []).append(opinion.id)
-    return [
-        make_sample(
-            opinion,
-            tuple(merged.get(opinion.id, ())),
-            question=talks[opinion.talk].seed,
-            culture=talks[opinion.talk].seat(opinion.speaker).culture,
-        )
-        for opinion in opinions
-        if opinion.dropped is None
-    ]
+    for opinion in opinions:
+        if opinion.dropped is None:
+            talk = talks[opinion.talk]
+            yield make_sample(
+                opinion,
+                tuple(merged.get(opinion.id, ())),
+                question=talk.question,
+                culture=talk.seat(opinion.speaker).culture,
+            )

@@ -15,6 +15,7 @@ from culturepark.postprocess.refine import make_samples
 from culturepark.postprocess.sample import Sample
 from culturepark.postprocess.sentences import split_sentences
 from culturepark.postprocess.tables import load_opinions, load_samples, put_refined
+from culturepark.postprocess.talk_facts import facts_of
 from culturepark.runtime.errors import CultureParkError, did_you_mean
 from culturepark.runtime.forget import Prompts, contents, forget, load_prompts, scrub
 from culturepark.runtime.record import Record
@@ -193,7 +194,8 @@ def _left(
     }
     left |= alone
     order = {opinion: place for place, opinion in enumerate(left)}
-    kept: list[Sample] = list(make_samples(list(alone.values()), staying))
+    facts = {talk.id: facts_of(talk) for talk in staying if talk.question is not None}
+    kept = list(make_samples(list(alone.values()), facts))
     for sample in samples:
         if sample.opinions[0] in left:
             mine = tuple(opinion for opinion in sample.opinions if opinion in left)

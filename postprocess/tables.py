@@ -1,6 +1,6 @@
 """Opinions, samples and the funnel of a run in the store."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, cast
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from culturepark.postprocess.funnel import Funnel
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.sample import Sample
 from culturepark.runtime.errors import CultureParkError
-from culturepark.runtime.store import Base, Store
+from culturepark.runtime.store import Base, Store, insert_rows
 from culturepark.simulation.annotations import Annotation, replace_annotations
 
 AT_ONCE: Final = 500
@@ -74,7 +74,7 @@ def put_refined(
 
     Without a funnel the run has none: what is left of a refinement was not counted.
     """
-    opinion_rows = [
+    opinion_rows = (
         {
             "run_id": run_id,
             "id": opinion.id,
@@ -85,8 +85,8 @@ def put_refined(
             "opinion": opinion.model_dump(mode="json"),
         }
         for position, opinion in enumerate(opinions)
-    ]
-    sample_rows = [
+    )
+    sample_rows = (
         {
             "run_id": run_id,
             "id": sample.id,
@@ -96,15 +96,12 @@ def put_refined(
             "sample": sample.model_dump(mode="json"),
         }
         for position, sample in enumerate(samples)
-    ]
-
+    )
     for table in (_OPINIONS, _SAMPLES, _FUNNEL):
         connection.execute(sa.delete(table).where(table.c.run_id == run_id))
-    if opinion_rows:
-        connection.execute(sa.insert(_OPINIONS), opinion_rows)
-    if sample_rows:
-        connection.execute(sa.insert(_SAMPLES), sample_rows)
-    replace_annotations(connection, run_id, [_annotation(opinion) for opinion in opinions])
+    insert_rows(connection, _OPINIONS, opinion_rows)
+    insert_rows(connection, _SAMPLES, sample_rows)
+    replace_annotations(connection, run_id, map(_annotation, opinions))
     if funnel is not None:
         connection.execute(sa.insert(_FUNNEL).values(run_id=run_id, funnel=funnel.model_dump(mode="json")))
 
@@ -122,6 +119,19 @@ def load_opinions(store: Store, *, talk: str | None = None, ids: Iterable[str] |
     with store.engine.connect() as connection:
         rows = [row for one in queries for row in connection.execute(one.order_by(_OPINIONS.c.position))]
     return [Opinion.model_validate(opinion) for _, opinion in sorted(rows, key=lambda row: int(row[0]))]
+
+
+def each_opinion(store: Store) -> Iterator[Opinion]:
+    """Read opinions one after the other, in the order they were said; few are in memory at once."""
+    query = sa.select(_OPINIONS.c.position, _OPINIONS.c.opinion).where(_OPINIONS.c.run_id == store.run_id)
+    query, last = query.order_by(_OPINIONS.c.position).limit(AT_ONCE), -1
+    while True:
+        with store.engine.connect() as connection:
+            rows = connection.execute(query.where(_OPINIONS.c.position > last)).all()
+        yield from (Opinion.model_validate(row.opinion) for row in rows)
+        if len(rows) < AT_ONCE:
+            return
+        last = rows[-1].position
 
 
 def load_samples(store: Store, *, cultures: Sequence[str] = (), questions: Sequence[str] = ()) -> list[Sample]:

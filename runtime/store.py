@@ -10,9 +10,10 @@ import os
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
@@ -28,6 +29,8 @@ MIGRATIONS: Final[Mapping[int, Sequence[str]]] = {}
 DATABASE: Final = "run.db"
 LOCATION: Final = "store.url"
 """In the folder of a run whose rows live elsewhere: the database's URL, without its password."""
+ROWS_AT_ONCE: Final = 500
+"""Rows in memory together when many are written."""
 STOOD_IN_THE_WAY: Final = {"40P01", "40001"}
 """PostgreSQL's codes for a transaction that gave way to another one (deadlock, conflict); done again, it succeeds."""
 T = TypeVar("T")
@@ -355,6 +358,13 @@ def _update(table: sa.Table, key: tuple[str, ...], columns: tuple[str, ...], *, 
     if grows:
         new = {name: table.c[name] + more for name, more in new.items()}
     return sa.update(table).where(*matches).values(new)
+
+
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write new rows inside the caller's transaction, some at once, as they are made."""
+    left = iter(rows)
+    while some := list(islice(left, ROWS_AT_ONCE)):
+        connection.execute(sa.insert(table), some)
 
 
 def open_store(folder: Path, *, url: str | None = None, create: bool = True) -> Store:

@@ -1,14 +1,14 @@
 """What later stages found in a turn, kept beside the talk so that it can be shown and compared with it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from culturepark.runtime.record import Record
-from culturepark.runtime.store import Base, Store
+from culturepark.runtime.store import Base, Store, insert_rows
 
 AGAINST_STANCE = "contradict"
 """Label of an opinion that its own speaker should not hold."""
@@ -40,15 +40,14 @@ class AnnotationRow(Base):
 _ANNOTATIONS = cast(sa.Table, AnnotationRow.__table__)
 
 
-def replace_annotations(connection: sa.Connection, run_id: str, annotations: Sequence[Annotation]) -> None:
+def replace_annotations(connection: sa.Connection, run_id: str, annotations: Iterable[Annotation]) -> None:
     """Put annotations in the place of all earlier ones of the run, inside the caller's transaction."""
     connection.execute(sa.delete(_ANNOTATIONS).where(_ANNOTATIONS.c.run_id == run_id))
-    rows = [
+    rows = (
         {"run_id": run_id, "position": position, **annotation.model_dump()}
         for position, annotation in enumerate(annotations)
-    ]
-    if rows:
-        connection.execute(sa.insert(_ANNOTATIONS), rows)
+    )
+    insert_rows(connection, _ANNOTATIONS, rows)
 
 
 def load_annotations(store: Store, talk: str) -> dict[int, list[Annotation]]:

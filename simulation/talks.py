@@ -1,7 +1,7 @@
 """The talks of a run in the store: planned, under way turn by turn, complete or failed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, cast
 
 import sqlalchemy as sa
@@ -20,6 +20,8 @@ from culturepark.simulation.transcript import Transcript
 Status = Literal["planned", "complete", "failed"]
 PLANS_AT_ONCE = 500
 """Rows of a plan in memory together: each holds its seats in full."""
+TALKS_AT_ONCE = 64
+"""Talks in memory together when they are read one after the other."""
 
 
 _TALKS = cast(sa.Table, TalkRow.__table__)
@@ -97,9 +99,9 @@ async def set_status(store: Store, talk: str, status: Status, reason: str | None
 
 
 def load_transcripts(
-    store: Store, *, ids: Iterable[str] | None = None, status: Status | None = None
+    store: Store, *, ids: Iterable[str] | None = None, status: Status | None = None, shared: Shared | None = None
 ) -> list[Transcript]:
-    """Read talks with their turns, in the order of the plan."""
+    """Read talks with their turns, in the order of the plan; their questions and seats are those in `shared`."""
     talks = sa.select(_TALKS).where(_TALKS.c.run_id == store.run_id)
     turns = sa.select(_TURNS.c.talk, _TURNS.c.turn).where(_TURNS.c.run_id == store.run_id)
     if ids is not None:
@@ -115,8 +117,15 @@ def load_transcripts(
         rows = connection.execute(talks.order_by(_TALKS.c.position, _TALKS.c.id)).mappings().all()
     # A fork stands at the place of its parent, after it.
     rows = sorted(rows, key=lambda row: (row["position"], row["plan"].get("parent") is not None))
-    shared = Shared()
+    shared = Shared() if shared is None else shared
     return [_transcript(row, said[row["id"]], shared) for row in rows]
+
+
+def each_transcript(store: Store, ids: Sequence[str]) -> Iterator[Transcript]:
+    """Read talks one after the other, in the order of the plan, which the ids are in; few are in memory at once."""
+    shared = Shared()
+    for begin in range(0, len(ids), TALKS_AT_ONCE):
+        yield from load_transcripts(store, ids=ids[begin : begin + TALKS_AT_ONCE], shared=shared)
 
 
 def _transcript(row: sa.RowMapping, turns: Sequence[Any], shared: Shared) -> Transcript:

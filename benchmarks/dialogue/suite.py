@@ -150,7 +150,7 @@ async def _run(
             parts.append(await put(asker, asked.asks))
         problems += silence(asker.model, parts[-1].counts)
     measured = together(parts, plan.talks)
-    note_foreign(plan.talks, embedder)
+    note_foreign((seat.language for talk in plan.talks for seat in talk.seats), embedder)
     ids = {talk.id for talk in plan.talks}
     samples = [sample for sample in load_samples(store) if sample.talk in ids]
     texts: Texts = await texts_of(store, embedder, plan.talks, samples, plans.cultures, progress=progress)

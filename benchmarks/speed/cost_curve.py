@@ -2,8 +2,10 @@
 
 Each size is really held over the scripted server (a process of its own), `--repeats` times, in a run folder of its own.
 For `--copied`, the rows of the largest run are written again under other ids, without a model, up to so many talks:
-what size, listing and memory are then. Growth is the slope of log(seconds) and log(bytes) over log(talks), with a 95 %
-t interval of the regression; 1 is linear. Ends with 1 when a slope is above 1.05 by more than its interval.
+what size, listing and memory are then. With `--refine`, a copy of each size's first run is refined twice; the second
+time no request is sent and no embedder loaded, and its peak memory is read: how much it grows with each further talk.
+Growth is the slope of log(seconds) and log(bytes) over log(talks), with a 95 % t interval of the regression; 1 is
+linear. Ends with 1 when a slope is above 1.05 by more than its interval.
 """
 
 import argparse
@@ -12,12 +14,14 @@ import math
 import os
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +33,7 @@ from culturepark.runtime.store import open_store
 from culturepark.simulation import talks as _talks  # noqa: F401  (declares its tables)
 
 STEEPEST = 1.05
+ENVIRONMENT = {**os.environ, "OPENAI_API_KEY": "none"}
 COPIES = {
     "listed_talks": {"talk": "talk || :suffix", "position": "position + :behind"},
     "talks": {"id": "id || :suffix", "position": "position + :behind", "plan": "replace(plan, id, id || :suffix)"},
@@ -69,6 +74,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=64)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds of a reply")
     parser.add_argument("--copied", type=int, default=100_000, help="talks written straight into the store; 0 for none")
+    parser.add_argument("--refine", action="store_true", help="read the memory of refining, too")
     chosen = parser.parse_args()
     sizes = [int(size) for size in chosen.sizes.split(",")]
     print(f"Python {platform.python_version()}, {os.cpu_count()} processors, {chosen.turns} turns a talk")
@@ -91,6 +97,8 @@ def main() -> None:
             }
             print_table(("growth", "exponent (95 %)"), [(name, str(found)) for name, found in growth.items()])
             steep = any(found.low > STEEPEST for found in growth.values())
+        if chosen.refine:
+            _refined(Path(place), sizes)
         if chosen.copied:
             _copied(Path(place) / f"run-{sizes[-1]}-0", sizes[-1], chosen.copied)
     sys.exit(int(steep))
@@ -110,6 +118,17 @@ def _held(folder: Path, talks: int, chosen: argparse.Namespace, url: str) -> Poi
     document = json.loads(_culturepark(*command, "--json"))
     assert document["dialogues"] == talks, document["failed"]
     return Point(talks, document["seconds"]["simulate"], _size(folder), document["peak_memory"])
+
+
+def _refined(place: Path, sizes: Sequence[int]) -> None:
+    """Refine a copy of one run of each size; say how much memory it takes."""
+    peaks: list[float] = []
+    for size in sizes:
+        folder = shutil.copytree(place / f"run-{size}-0", place / f"refined-{size}")
+        _culturepark("refine", "--run", folder)
+        peaks.append(_peak("refine", "--run", folder))
+    growth = ["-", *(1024 * (b - a) / (n - m) for (a, m), (b, n) in pairwise(zip(peaks, sizes, strict=True)))]
+    print_table(("refined talks", "peak MiB", "KiB for each more"), list(zip(sizes, peaks, growth, strict=True)))
 
 
 def _copied(folder: Path, held: int, wanted: int) -> None:
@@ -144,7 +163,7 @@ def _copied(folder: Path, held: int, wanted: int) -> None:
         ("list, s (median of 5)", sorted(one.seconds for one in whole)[2]),
         ("list, s of processor", sorted(one.processor for one in whole)[2]),
         ("list --limit 20, s (median of 5)", sorted(one.seconds for one in few)[2]),
-        ("list, peak MiB", _list_memory(folder)),
+        ("list, peak MiB", _peak("transcripts", "list", "--run", folder)),
         ("list --json, s (median of 5)", sorted(one.seconds for one in documents)[2]),
         ("list --json, s of processor", sorted(one.processor for one in documents)[2]),
         ("--help, s (median of 5)", sorted(one.seconds for one in helped)[2]),
@@ -182,22 +201,22 @@ def _children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _list_memory(folder: Path) -> float:
-    """Peak MiB of a list, read by the process itself."""
+def _peak(*arguments: object) -> float:
+    """Peak MiB of a command, read by the process itself."""
     code = (
         "import sys; from culturepark.cli import app; app(sys.argv[1:], standalone_mode=False); "
         # Not `ru_maxrss`, which a new process has from the one that started it.
         "status = dict(line.split(':', 1) for line in open('/proc/self/status')); "
-        "sys.stderr.write(str(int(status['VmHWM'].split()[0]) / 1024))"
+        "sys.stderr.write('\\n' + str(int(status['VmHWM'].split()[0]) / 1024))"
     )
-    command = [sys.executable, "-c", code, "transcripts", "list", "--run", str(folder)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stderr)
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    return float(done.stderr.splitlines()[-1])
 
 
 def _culturepark(*arguments: object) -> str:
-    environment = {**os.environ, "OPENAI_API_KEY": "none"}
     command = [sys.executable, "-m", "culturepark", *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
 
 
 @contextmanager

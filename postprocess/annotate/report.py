@@ -1,7 +1,7 @@
 """What the ratings say: do people agree, does the judge agree with them, and who are they?"""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple, get_args
 
 from culturepark.postprocess.annotate.agreement import (
@@ -139,7 +139,7 @@ def report(store: Store, opinions: Sequence[Opinion]) -> Report:
     )
 
 
-def standing(store: Store, opinions: Sequence[Opinion]) -> Standing:
+def standing(store: Store, opinions: Iterable[Opinion]) -> Standing:
     """Whether the judge of the last refinement was held against people."""
     returned = load_returned(store)
     judges = _judges(_rated(load_sheets(store), returned)) if returned else ()

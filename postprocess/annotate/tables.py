@@ -1,6 +1,7 @@
 """Sheets, raters and ratings of a run in the store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final, Literal, cast
 
 import sqlalchemy as sa
@@ -241,9 +242,9 @@ def delete_items(connection: sa.Connection, run_id: str, items: Mapping[str, Seq
         connection.execute(keys)
 
 
-def judge_of(store: Store, opinions: Sequence[Opinion]) -> str | None:
+def judge_of(store: Store, opinions: Iterable[Opinion]) -> str | None:
     """Identity of the model that judged a refinement, several joined by ` + `; None when nothing was judged."""
-    judged = [opinion for opinion in opinions if opinion.verdict is not None][:LOOKED_AT]
+    judged = islice((opinion for opinion in opinions if opinion.verdict is not None), LOOKED_AT)
     keys = [key for opinion in judged for key in opinion.requests]
     query = sa.select(_REPLIES.c.identity).where(
         _REPLIES.c.run_id == store.run_id, _REPLIES.c.key.in_(keys), _REPLIES.c.purpose == VERIFY

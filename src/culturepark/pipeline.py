@@ -14,7 +14,7 @@ from culturepark.personas.casting import Skipped
 from culturepark.postprocess.annotate.report import Standing, standing
 from culturepark.postprocess.funnel import Funnel
 from culturepark.postprocess.refine import Models, RefineSettings, refine
-from culturepark.postprocess.tables import load_opinions, load_samples
+from culturepark.postprocess.tables import each_opinion, load_opinions, load_samples
 from culturepark.postprocess.yields import accumulated
 from culturepark.protocols import LoadedProtocol
 from culturepark.runtime.console import note, silent
@@ -30,7 +30,7 @@ from culturepark.runtime.progress import Reporter, Silent, show_progress
 from culturepark.runtime.record import Record
 from culturepark.runtime.request import Model, Sampling
 from culturepark.runtime.store import Store, only_writer, open_store
-from culturepark.simulation import Transcript, load_transcripts, simulate
+from culturepark.simulation import Transcript, simulate
 from culturepark.simulation.cells import PlannedCell, plan_cells
 from culturepark.simulation.exclusions import Exclusion, excluding, load_exclusions
 from culturepark.simulation.lines import TalkLine, list_talks
@@ -243,7 +243,7 @@ async def run_stages(
         failed = tuple(
             Failure(talk=talk, reason=reason) for talk, reason in failures(store) if every_talk or talk in ids
         )
-        judge = standing(store, load_opinions(store)) if sitting.funnel is not None else None
+        judge = standing(store, each_opinion(store)) if sitting.funnel is not None else None
     return _result(folder, sitting, held, failed, tally, target, judge)
 
 
@@ -362,19 +362,19 @@ class _Sitting:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + time.monotonic() - clock
 
 
-def _to_refine(store: Store, ids: frozenset[str] | None) -> list[Transcript]:
-    """Complete talks about a survey question: those of the ids, or all.
+def _to_refine(store: Store, ids: frozenset[str] | None) -> list[str]:
+    """Complete talks about a survey question, in the order of the plan: those of the ids, or all.
 
     Raises:
         CultureParkError: When there is none, and why.
     """
-    complete = load_transcripts(store, status="complete")
-    talks = [talk for talk in complete if talk.question is not None and (ids is None or talk.id in ids)]
-    if left_out := sum(talk.question is None for talk in complete if ids is None):
+    complete = {line.talk: line.question is not None for line in list_talks(store, Selection(status="complete"))}
+    talks = [talk for talk, asked in complete.items() if asked and (ids is None or talk in ids)]
+    if ids is None and (left_out := len(complete) - len(talks)):
         note(f"{left_out} talks about no survey question are left out; import them with --question ID")
     if talks:
         return talks
-    if ids is not None and any(talk.question is not None for talk in complete):
+    if ids is not None and any(complete.values()):
         raise CultureParkError(
             f"{store.folder}: no complete talk of the study to refine, only forks, imported talks or an earlier "
             "study's; `culturepark refine --all` reads them"

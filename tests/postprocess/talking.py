@@ -25,6 +25,7 @@ from culturepark.runtime.models.langchain_client import LedgerChatModel
 from culturepark.runtime.progress import Silent
 from culturepark.runtime.request import Sampling
 from culturepark.runtime.store import Store, open_store
+from culturepark.simulation.talks import add_talks, statuses
 from culturepark.simulation.transcript import ProtocolUsed, Transcript
 from tests.judging import LABELS, asked_pair, right_about_statements
 
@@ -156,7 +157,7 @@ def refined(
             return await refine(
                 store,
                 Models(first, first, open_second if second else None),
-                talks,
+                [talk.id for talk in talks],
                 Words(),
                 RefineSettings(**settings),
                 survey=SURVEY,
@@ -169,6 +170,8 @@ def refined(
 
     store, tally = open_store(folder), Tally()
     try:
+        known = statuses(store, [talk.id for talk in talks])
+        add_talks(store, [talk for talk in talks if talk.id not in known])
         funnel = asyncio.run(main(store, tally))
         texts = [sample.text for sample in load_samples(store)]
         return Refined(funnel, load_opinions(store), texts, tally.sent)

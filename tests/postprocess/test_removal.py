@@ -14,6 +14,7 @@ from culturepark.postprocess.fence import quoted
 from culturepark.postprocess.opinion import Opinion
 from culturepark.postprocess.refine import make_samples
 from culturepark.postprocess.tables import put_refined
+from culturepark.postprocess.talk_facts import facts_of
 from culturepark.postprocess.trace import trace
 from culturepark.runtime.budget import Amount
 from culturepark.runtime.ledger import spent_before
@@ -176,7 +177,7 @@ def test_forks_go_with_the_talk_they_share_turns_with_and_cannot_come_back(refin
 
 def test_opinions_whose_stand_in_goes_are_samples_again(refined: Refined) -> None:
     """Opinions are merged across questions: the one that stood for others may go without them."""
-    talks = {talk.id: talk for talk in refined.talks()}
+    facts = {talk.id: facts_of(talk) for talk in refined.talks()}
     opinions = refined.opinions()
     mine = next(one for one in opinions if one.question == "wvs7:Q27")
     others = [one for one in opinions if one.question == "wvs7:Q170"][:3]
@@ -194,7 +195,7 @@ def test_opinions_whose_stand_in_goes_are_samples_again(refined: Refined) -> Non
     changed = [state(one) for one in opinions]
     store = open_store(refined.run, create=False)
     with store.session() as session:
-        put_refined(session.connection(), store.run_id, changed, make_samples(changed, list(talks.values())), None)
+        put_refined(session.connection(), store.run_id, changed, list(make_samples(changed, facts)), None)
     store.close()
     assert sorted(sample.mass for sample in refined.samples()) == [1, 3]
 
