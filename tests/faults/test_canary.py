@@ -47,6 +47,7 @@ def with_the_key(given: tuple[str, Mapping[str, str], list[str]]) -> None:
     folder, environment, arguments = given
     os.chdir(folder)
     os.environ.update(environment, OPENAI_API_KEY=CANARY)
+    tempfile.tempdir = None  # may have been looked up before this process was forked
     logging.basicConfig(level=logging.DEBUG)
     sys.argv = ["culturepark", *arguments]
     main()
@@ -269,9 +270,10 @@ def test_workers_of_a_ray_cluster(
     # Near the root, since a socket's whole path is a hundred characters at most.
     with tempfile.TemporaryDirectory(prefix="cp-") as temporary, kept(Path(temporary), place.folder / "ray"):
         place.environment["TMPDIR"] = temporary
-        said = place.do("run", "study.yaml", "--run", run, "--engine", "ray", *store, expect=1)
+        said = place.do("simulate", "study.yaml", "--run", run, "--engine", "ray", *store, expect=1)
         assert list(Path(temporary).glob("cp-ray-*")) == []
     assert REFUSED in said
+    place.do("refine", "--run", run, expect=1)  # talks that failed
     for kind in FORMATS:
         place.do("samples", "export", "--format", kind, "--out", f"rows-{kind}", "--run", run)
     place.do("transcripts", "export", "--out", "talks.jsonl", "--run", run)
