@@ -80,7 +80,8 @@ class RayEngine:
             try:
                 found: Done = await arrived(worker.do.remote(number, packed, item))
             except RayActorError:
-                worker.ready.remote()  # its successor takes over its leases, also where no piece goes to it
+                # Its successor takes over its leases, also where no piece goes there: others may wait for them.
+                worker.ready.options(max_task_retries=-1).remote()
                 await asyncio.sleep(min(LONGEST_WAIT, 0.05 * 2**tried))
             else:
                 return found

@@ -2,8 +2,10 @@
 
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -76,6 +78,7 @@ def budgets_hold(stub: StubServer, run: Path, command: Command, *, talks: int, c
         took, (spent, replies) = counted(stub.stats), kept(run)
         assert took.requests == spent.requests, name
         assert stub.stats.answered == replies, name
+        assert max(stub.stats.replied.values()) == 1
         assert took.tokens <= spent.tokens
         assert took.money <= spent.money + 1e-12
         # The limit was used up, and what the server counted is not beyond it.
@@ -84,25 +87,47 @@ def budgets_hold(stub: StubServer, run: Path, command: Command, *, talks: int, c
     assert stub.stats.requests < 2 * talks
 
 
-def completes(stub: StubServer, run: Path, command: Command, *, talks: int) -> None:
-    """Without a limit the run is completed, and nothing that the server had answered is asked for again."""
+def unlimited(run: Path) -> None:
+    """Take the limit off the study."""
     study = run.with_name("study.yaml")
     study.write_text(study.read_text("utf-8").partition("budget:")[0], encoding="utf-8")
-    done = command("simulate", study, "--run", run)
+
+
+def stopped_in_flight(stub: StubServer, run: Path, start: Callable[..., "subprocess.Popen[str]"]) -> None:
+    """What an interrupt breaks off is spent, too: the server may have written it."""
+    reached = stub.stats.requests + 30
+    child = start("simulate", run.with_name("study.yaml"), "--run", run)
+    while stub.stats.requests < reached:
+        assert child.poll() is None, child.communicate()
+        time.sleep(0.01)
+    child.send_signal(signal.SIGTERM)
+    _, err = child.communicate(timeout=60)
+
+    assert child.returncode == 130, err
+    took, (spent, _) = counted(stub.stats), kept(run)
+    assert reached <= took.requests <= spent.requests
+    assert took.tokens <= spent.tokens
+
+
+def completes(stub: StubServer, run: Path, command: Command, *, talks: int) -> None:
+    """The run goes on from there to its end."""
+    done = command("simulate", run.with_name("study.yaml"), "--run", run)
 
     assert done.code == 0, done.err
     store = open_store(run, create=False)
     held = load_transcripts(store)
     store.close()
     assert [(talk.status, len(talk.turns)) for talk in held] == [("complete", 2)] * talks
-    assert (set(stub.stats.replied.values()), stub.stats.distinct) == ({1}, len(stub.stats.replied))
+    assert stub.stats.distinct == len(stub.stats.replied)
 
 
 def test_256_talks_in_flight(typed: Command, tmp_path: Path) -> None:
     with serving(delay=0.02, faults=FAULTS) as stub:
         budgets_hold(stub, tmp_path / "run", typed, talks=300, concurrency=256)
         assert stub.stats.max_in_flight > 20
+        unlimited(tmp_path / "run")
         completes(stub, tmp_path / "run", typed, talks=300)
+        assert set(stub.stats.replied.values()) == {1}
 
 
 @pytest.mark.parametrize("shared", [False, True], ids=["sqlite", "postgresql"])
@@ -115,13 +140,19 @@ def test_workers_of_a_ray_cluster(
     monkeypatch.setenv("PGPASSWORD", "canary-7713")
     monkeypatch.setenv("OPENAI_API_KEY", "none")
 
-    def spread(*arguments: object) -> Ended:
+    def start(*arguments: object) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "culturepark", *map(str, arguments), "--engine", "ray", *store]
-        child = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
-        return Ended(child.returncode, child.stdout, child.stderr)
+        return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def spread(*arguments: object) -> Ended:
+        child = start(*arguments)
+        out, err = child.communicate(timeout=300)
+        return Ended(child.returncode, out, err)
 
     # A name of its own: rows of a shared database are known by it.
     run = tmp_path / f"limited{shared}"
     with serving(delay=0.02, faults=FAULTS) as stub:
         budgets_hold(stub, run, spread, talks=200, concurrency=64)
+        unlimited(run)
+        stopped_in_flight(stub, run, start)
         completes(stub, run, typed, talks=200)
