@@ -90,12 +90,18 @@ def plan_removal(store: Store, exclusion: Exclusion) -> Removal:
     return _plan(store, exclusion)[0]
 
 
-def remove(store: Store, exclusion: Exclusion) -> Removal:
+def remove(store: Store, exclusion: Exclusion) -> bool:
     """Remove it all in one transaction, and keep the exclusion so that no later run makes it again.
 
     The caller holds the run's lock.
+
+    Returns:
+        Whether the texts are gone from the file, too. Where not, removing once more finishes it.
+
+    Raises:
+        CultureParkError: When the file could not be written; removing once more finishes that, too.
     """
-    removal, rows = _plan(store, exclusion)
+    _, rows = _plan(store, exclusion)
     with store.session() as session:
         connection = session.connection()
         for table in Base.metadata.sorted_tables:
@@ -110,8 +116,7 @@ def remove(store: Store, exclusion: Exclusion) -> Removal:
         delete_items(connection, store.run_id, rows.items)
         forget(connection, store.run_id, keys=rows.keys, messages=rows.messages)
         exclude(connection, store, exclusion)
-    scrub(store)
-    return removal
+    return scrub(store)
 
 
 def _plan(store: Store, exclusion: Exclusion) -> tuple[Removal, _Rows]:

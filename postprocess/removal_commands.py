@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturepark.runtime.console import JsonFlag, print_json, print_table, say
+from culturepark.runtime.console import JsonFlag, note, print_json, print_table, say
 from culturepark.runtime.run_folder import QUICKSTART, Run, writing
 
 if TYPE_CHECKING:
@@ -27,8 +27,10 @@ def remove_question(
     from culturepark.personas.surveys.survey import load_survey
     from culturepark.postprocess.removal import chosen, plan_removal, remove
     from culturepark.runtime.errors import CultureParkError
+    from culturepark.runtime.store import DATABASE
     from culturepark.simulation.saved import SAVED, load_saved
 
+    gone = True
     with writing(run) as store:
         source = load_saved(run).simulate.source if (run / SAVED).exists() else "wvs7"
         exclusion = chosen(store, question, country, survey=load_survey(source))
@@ -41,7 +43,7 @@ def remove_question(
             if not yes and not typer.confirm("Remove all this for good?", err=True):
                 say("nothing was removed")
                 raise typer.Exit(code=1)
-            remove(store, exclusion)
+            gone = remove(store, exclusion)
     if as_json:
         print_json({**planned.model_dump(mode="json"), "removed": not dry_run})
     elif not dry_run:
@@ -49,6 +51,12 @@ def remove_question(
             f"removed; no later run in {run} uses {exclusion.words}. Files exported before are not touched. "
             f"`culturepark refine --run {run}` counts and merges anew what is left"
         )
+    if not gone:
+        note(
+            f"another process is reading {run / DATABASE}, so removed texts still stand in it or in {DATABASE}-wal; "
+            "when it has ended, run the same command again, which takes them out"
+        )
+        raise typer.Exit(code=1)
 
 
 def _print(planned: "Removal", words: str) -> None:

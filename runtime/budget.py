@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import NamedTuple, Protocol
 
@@ -31,7 +32,7 @@ class Price(Record):
 
     def of(self, *, tokens_in: int, tokens_cached: int, tokens_out: int) -> float:
         """Cost in US dollars."""
-        fresh = tokens_in - tokens_cached
+        fresh = max(0, tokens_in - tokens_cached)  # some servers leave cached ones out of those that went in
         return (fresh * self.input + tokens_cached * self.cached + tokens_out * self.output) / 1e6
 
 
@@ -44,6 +45,9 @@ class Amount(NamedTuple):
     requests: int
     tokens: int
     money: float
+
+
+NOTHING = Amount(0, 0, 0.0)
 
 
 class Allowance(Protocol):
@@ -95,7 +99,7 @@ class Budget:
         Raises:
             BudgetSpentError: When it cannot fit even after everything in flight has settled.
         """
-        while (short := short_of(self._settings, _sum(self._held, worst))) is not None:
+        while (short := short_of(self._settings, total((self._held, worst)))) is not None:
             if not self._reserved:
                 raise spent_error(short)
             settled = asyncio.get_running_loop().create_future()
@@ -103,14 +107,14 @@ class Budget:
             await settled
         self._next += 1
         self._reserved[self._next] = worst
-        self._held = _sum(self._held, worst)
+        self._held = total((self._held, worst))
         return self._next
 
     async def settle(self, ticket: int, took: Amount) -> None:
         """Replace a reservation by what the request took; here it never has to wait."""
         del self._reserved[ticket]
-        self._spent = _sum(self._spent, took)
-        self._held = _sum(self._spent, *self._reserved.values()) if self._limited else self._spent
+        self._spent = total((self._spent, took))
+        self._held = total((self._spent, *self._reserved.values())) if self._limited else self._spent
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             if not one.done():
@@ -151,6 +155,17 @@ def actual(reply: Reply, price: Price) -> Amount:
     """What a reply took."""
     money = price.of(tokens_in=reply.tokens_in, tokens_cached=reply.tokens_cached, tokens_out=reply.tokens_out)
     return Amount(1, reply.tokens_in + reply.tokens_out, money)
+
+
+def charged(reply: Reply, price: Price, *, worst: Amount) -> tuple[Amount, Amount]:
+    """What a reply is charged, and the part of it that the reply itself does not tell.
+
+    A prompt has a token at least: an endpoint that says less does not count, and may have taken the worst.
+    """
+    took = actual(reply, price)
+    if reply.tokens_in:
+        return took, NOTHING
+    return worst, Amount(0, worst.tokens - took.tokens, worst.money - took.money)
 
 
 class PriceTable(Record):
@@ -197,6 +212,7 @@ def require_price(identity: str, budget: Allowance) -> Price:
     return price or FREE
 
 
-def _sum(*amounts: Amount) -> Amount:
-    requests, tokens, money = zip(*amounts, strict=True)
+def total(amounts: Iterable[Amount]) -> Amount:
+    """Add amounts up."""
+    requests, tokens, money = zip(NOTHING, *amounts, strict=True)
     return Amount(sum(requests), sum(tokens), sum(money))

@@ -1,6 +1,7 @@
 """Take replies out of the ledger for good: their prompts go as far as no other reply needs them."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import Final, NamedTuple, cast
 
@@ -8,11 +9,13 @@ import sqlalchemy as sa
 
 from culturepark.runtime.budget import Amount
 from culturepark.runtime.spending import write_off
-from culturepark.runtime.store import CommittedReply, PromptMessage, Store
+from culturepark.runtime.store import CommittedReply, PromptMessage, Store, disk_errors
 
 _EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 AT_ONCE: Final = 500
 """Values in one SQL list; databases bound them."""
+PATIENCE: Final = 2000
+"""Milliseconds for which others that use an SQLite file are waited for."""
 
 
 class Asked(NamedTuple):
@@ -82,9 +85,15 @@ def forget(connection: sa.Connection, run_id: str, *, keys: Collection[str], mes
         write_off(connection, run_id, Amount(requests, tokens, money))
 
 
-def scrub(store: Store) -> None:
-    """Write an SQLite file anew, so that deleted texts do not linger in its free pages or its log."""
-    _outside(store, "VACUUM", _EMPTY_LOG)
+def scrub(store: Store) -> bool:
+    """Write an SQLite file anew, so that deleted texts do not linger in its free pages or its log.
+
+    Returns whether they are gone: as long as another process is reading an older state of the file, SQLite keeps that.
+
+    Raises:
+        CultureParkError: When another program is writing, or the disk has no room for the file a second time.
+    """
+    return _outside(store, "VACUUM", _EMPTY_LOG)
 
 
 def empty_log(store: Store) -> None:
@@ -92,16 +101,24 @@ def empty_log(store: Store) -> None:
     _outside(store, _EMPTY_LOG)
 
 
-def _outside(store: Store, *statements: str) -> None:
+def _outside(store: Store, *statements: str) -> bool:
+    """Run statements past SQLAlchemy, which would begin a transaction; returns whether the last one was not kept off.
+
+    Others that use the file are waited for, but not for long.
+    """
     if store.engine.dialect.name != "sqlite":
-        return
+        return True
     connection = store.engine.raw_connection()
-    try:
-        # Past SQLAlchemy, which would begin a transaction: these cannot run inside one.
+    connection.detach()  # the pool's connections wait for as long as they were prepared to
+    with disk_errors(store.folder), closing(connection), closing(connection.cursor()) as cursor:
+        cursor.execute(f"PRAGMA busy_timeout={PATIENCE}")
         for statement in statements:
-            connection.cursor().execute(statement)
-    finally:
-        connection.close()
+            try:
+                cursor.execute(statement)
+            except store.engine.dialect.loaded_dbapi.Error as error:
+                raise sa.exc.OperationalError(statement, (), error) from None
+        ((busy, _, _),) = cursor.fetchall()
+    return not busy
 
 
 def _parts(values: Sequence[str]) -> Iterator[list[str]]:

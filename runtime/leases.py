@@ -1,7 +1,7 @@
 """A budget and a pace that all workers of a run share: leased, request by request, from the run's PostgreSQL rows.
 
-A worker that dies leaves its leases behind. Its successor takes them for spent at their worst: whether the requests
-had reached the endpoint, nobody knows.
+A worker that dies leaves its leases behind. Its successor, or the next sitting, takes them for spent at their worst:
+whether the requests had reached the endpoint, nobody knows.
 """
 
 import asyncio
@@ -12,9 +12,10 @@ from typing import Final, NamedTuple, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from culturepark.runtime.budget import Amount, BudgetSettings, short_of, spent_error
+from culturepark.runtime.budget import NOTHING, Amount, BudgetSettings, short_of, spent_error, total
 from culturepark.runtime.pacing import LimitSettings
-from culturepark.runtime.store import Base, Store
+from culturepark.runtime.spending import write_off
+from culturepark.runtime.store import Base, Grow, OtherSpending, Store
 
 POLL: Final = 0.1
 """Seconds between two looks whether a request in flight has freed some of the budget."""
@@ -55,12 +56,16 @@ class _Lease(NamedTuple):
 
 
 def open_leases(store: Store, *, spent: Amount) -> None:
-    """Begin a sitting: nothing is in flight, and what was spent before is known from the committed replies."""
+    """Begin a sitting. What was spent before is known from the run, but for leases that nobody was left to settle."""
     with store.engine.begin() as connection:
         for table in (_LEASES, _ALLOWANCES):
             table.create(connection, checkfirst=True)
-            connection.execute(sa.delete(table).where(table.c.run_id == store.run_id))
-        row = {"run_id": store.run_id, **spent._asdict(), "request_at": 0.0, "token_at": 0.0}
+        left = _taken(connection, _LEASES.c.run_id == store.run_id)
+        if left != NOTHING:
+            write_off(connection, store.run_id, left)
+        connection.execute(sa.delete(_ALLOWANCES).where(_ALLOWANCES.c.run_id == store.run_id))
+        before = {name: value + more for (name, value), more in zip(spent._asdict().items(), left, strict=True)}
+        row = {"run_id": store.run_id, **before, "request_at": 0.0, "token_at": 0.0}
         connection.execute(sa.insert(_ALLOWANCES), row)
 
 
@@ -97,7 +102,9 @@ class StoreLeases:
 
     async def bury(self) -> None:
         """Take for spent what the owner's predecessor had in flight."""
-        await asyncio.to_thread(self._bury)
+        left = await asyncio.to_thread(self._bury)
+        if left != NOTHING:
+            await self._store.commit(Grow(OtherSpending, {"run_id": self._store.run_id}, left._asdict()))
 
     def _lease(self, worst: Amount) -> _Lease | None:
         """Lease once; None while requests in flight may yet free enough."""
@@ -137,12 +144,11 @@ class StoreLeases:
             earlier = sa.update(_ALLOWANCES).where(self._own(_ALLOWANCES))
             connection.execute(earlier.values(token_at=_ALLOWANCES.c.token_at - unused))
 
-    def _bury(self) -> None:
+    def _bury(self) -> Amount:
         with self._row() as connection:
-            left = sa.delete(_LEASES).where(self._own(_LEASES), _LEASES.c.owner == self._owner)
-            found = connection.execute(left.returning(_LEASES.c.requests, _LEASES.c.tokens, _LEASES.c.money))
-            for requests, tokens, money in found.all():
-                self._spend(connection, Amount(requests, tokens, money))
+            left = _taken(connection, self._own(_LEASES), _LEASES.c.owner == self._owner)
+            self._spend(connection, left)
+            return left
 
     def _spend(self, connection: sa.Connection, took: Amount) -> None:
         more = {name: _ALLOWANCES.c[name] + value for name, value in took._asdict().items()}
@@ -159,6 +165,12 @@ class StoreLeases:
 
     def _own(self, table: sa.Table) -> sa.ColumnElement[bool]:
         return table.c.run_id == self._store.run_id
+
+
+def _taken(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Amount:
+    """Delete leases; returns what they come to."""
+    gone = sa.delete(_LEASES).where(*which).returning(_LEASES.c.requests, _LEASES.c.tokens, _LEASES.c.money)
+    return total(Amount(*lease) for lease in connection.execute(gone))
 
 
 _ALLOWANCES = cast(sa.Table, AllowanceRow.__table__)

@@ -13,12 +13,14 @@ from typing import NamedTuple, cast
 import sqlalchemy as sa
 
 from culturepark.runtime.budget import (
+    NOTHING,
     Allowance,
     Amount,
     Budget,
     BudgetSettings,
     Price,
     actual,
+    charged,
     require_price,
     worst_case,
 )
@@ -43,7 +45,7 @@ LONG_WAIT = 10.0
 """Seconds from which a wait is told of."""
 LONGEST_WAIT = 900.0
 """Seconds a server may ask us to wait; who has to wait longer is told to come back."""
-NOTHING, TRIED = Amount(0, 0, 0.0), Amount(1, 0, 0.0)
+TRIED = Amount(1, 0, 0.0)
 
 
 @dataclass
@@ -168,25 +170,20 @@ class Ledger:
             return Completed(reply, key, cached=True)
         if self._endpoint is None:
             raise NotCommittedError(request, key=key)
-        started = time.monotonic()
+        asked = _Asked(request, key, chain, worst_case(request, self._price), time.monotonic())
         try:
-            reply = await self._ask(self._endpoint, request, key)
+            return Completed(await self._ask(self._endpoint, asked), key, cached=False)
         except ModelError as error:
             self.tally.unanswered[str(error)] += 1
             raise
-        if not await self._commit(request, reply, key=key, chain=chain, seconds=time.monotonic() - started):
-            # Another worker asked the same at the same time, and was first: there is one reply to a request.
-            reply = self._committed(key) or reply
-        return Completed(reply, key, cached=False)
 
-    async def _ask(self, endpoint: Model, request: Request, key: str) -> Reply:
+    async def _ask(self, endpoint: Model, asked: "_Asked") -> Reply:
         """Try until a reply comes; each try is a request of the budget."""
-        worst = worst_case(request, self._price)
         failures = 0
         while True:
             try:
-                async with self._circuit.attempt(key):
-                    return await self._try(endpoint, request, worst)
+                async with self._circuit.attempt(asked.key):
+                    return await self._try(endpoint, asked)
             except RetryableError as error:
                 if error.after is not None and error.after > LONGEST_WAIT:
                     raise EndpointDownError(
@@ -208,39 +205,48 @@ class Ledger:
             return EndpointDownError(f"{error}; is the server running, and is --base-url right?")
         return ModelError(f"{error} (after {self._limits.attempts} tries)")
 
-    async def _try(self, endpoint: Model, request: Request, worst: Amount) -> Reply:
-        """Send once, when there is room in the pressure, the budget and the pace."""
+    async def _try(self, endpoint: Model, asked: "_Asked") -> Reply:
+        """Send once, when there is room in the pressure, the budget and the pace, and commit the reply."""
+        worst = asked.worst
         entered = await self._pressure.enter()
         try:
             ticket = await self._budget.reserve(worst)
-            took, lost = NOTHING, False
+            took = lost = NOTHING
             try:
                 await self._request_pace.wait()
                 await self._token_pace.wait(worst.tokens)
                 self.tally.sent += 1
                 # What is broken off on the way may have been written, and is charged then.
-                took, lost = worst, True
-                reply = await endpoint.ask(request)
-                took, lost = actual(reply, self._price), False
-            except RetryableError as error:
-                took = worst if error.billed else TRIED
-                if error.kind == "busy":
-                    self._slow_down(error, entered)
-                raise
-            except CultureParkError:
-                took = TRIED
-                raise
+                took = lost = worst
+                try:
+                    reply = await endpoint.ask(asked.request)
+                except RetryableError as error:
+                    took = lost = worst if error.billed else TRIED
+                    if error.kind == "busy":
+                        self._slow_down(error, entered)
+                    raise
+                except CultureParkError:
+                    took = lost = TRIED
+                    raise
+                took, lost = charged(reply, self._price, worst=worst)
+                kept = await self._commit(asked, reply)
             finally:
-                await self._budget.settle(ticket, took)
-                self._token_pace.give_back(worst.tokens - took.tokens)
-                if lost:
-                    own = {"run_id": self._store.run_id}
-                    await self._store.commit(Grow(OtherSpending, own, took._asdict()))
+                # Written down before it is settled: whoever is told that the budget is spent ends the run.
+                try:
+                    await self._write_off(lost)
+                finally:
+                    await self._budget.settle(ticket, took)
+                    self._token_pace.give_back(worst.tokens - took.tokens)
         finally:
             self._pressure.leave()
         self._pressure.replied()
         self.tally.add(reply, took.money)
-        return reply
+        return kept
+
+    async def _write_off(self, lost: Amount) -> None:
+        """Keep count of what was spent and no reply in the store stands for."""
+        if lost != NOTHING:
+            await self._store.commit(Grow(OtherSpending, {"run_id": self._store.run_id}, lost._asdict()))
 
     def _slow_down(self, busy: RetryableError, entered: float) -> None:
         wait = self._pressure.refused(entered=entered, after=busy.after, draw=self._draw.random())
@@ -251,10 +257,9 @@ class Ledger:
         found = self._store.look_up(_COMMITTED, {"run": self._store.run_id, "key": key})
         return Reply.model_validate(found) if found is not None else None
 
-    async def _commit(
-        self, request: Request, reply: Reply, *, key: str, chain: tuple[str, ...], seconds: float
-    ) -> bool:
-        """Commit a reply; returns whether the run had none for this request."""
+    async def _commit(self, asked: "_Asked", reply: Reply) -> Reply:
+        """Commit a reply; returns the one that stands for the request from now on."""
+        request, chain = asked.request, asked.chain
         run_id = self._store.run_id
         known = self._stored.among(chain)
         prompt = zip(chain, (None, *chain[:-1]), request.messages, strict=True)
@@ -270,7 +275,7 @@ class Ledger:
         ]
         row = {
             "run_id": run_id,
-            "key": key,
+            "key": asked.key,
             "prompt": chain[-1],
             "purpose": request.purpose,
             "draw": request.draw,
@@ -280,11 +285,27 @@ class Ledger:
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
             "cost": actual(reply, self._price).money,
-            "seconds": seconds,
+            "seconds": time.monotonic() - asked.started,
         }
         _, replies = await self._store.commit(Put(PromptMessage, new), Put(CommittedReply, [row]))
         self._stored.add(chain, known=known)
-        return replies == 1
+        if replies == 1:
+            return reply
+        # Another worker asked the same at the same time, and was first: one reply to a request, and two are paid for.
+        await self._write_off(actual(reply, self._price))
+        return self._committed(asked.key) or reply
+
+
+class _Asked(NamedTuple):
+    """A request on its way."""
+
+    request: Request
+    key: str
+    chain: tuple[str, ...]
+    """Hash of every message with all before it."""
+    worst: Amount
+    started: float
+    """By the monotonic clock."""
 
 
 class _Stored:

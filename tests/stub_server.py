@@ -110,8 +110,11 @@ class Stats:
     """Request bodies by sha256, and how often each came."""
     replied: Counter[str] = field(default_factory=Counter)
     """Request bodies by sha256, and how often each got a faultless reply."""
-    tokens: int = 0
-    """Of all replies that were written, in and out, faulty ones too."""
+    tokens_in: int = 0
+    """Of the prompts of all replies that were written, faulty ones too."""
+    tokens_cached: int = 0
+    """Part of `tokens_in` that was read from the prefix cache."""
+    tokens_out: int = 0
     arrivals: list[float] = field(default_factory=list)
     """When each request came, by `time.monotonic`; with `keep_bodies`."""
     spent: list[tuple[float, int]] = field(default_factory=list)
@@ -122,9 +125,20 @@ class Stats:
     """Requests that came sooner than they were told to."""
 
     @property
+    def tokens(self) -> int:
+        """In and out together."""
+        return self.tokens_in + self.tokens_out
+
+    @property
     def distinct(self) -> int:
         """Number of different request bodies."""
         return len(self.seen)
+
+    def count(self, usage: Mapping[str, Any]) -> None:
+        """Add what a reply that was written took."""
+        self.tokens_in += usage["prompt_tokens"]
+        self.tokens_cached += usage["prompt_tokens_details"]["cached_tokens"]
+        self.tokens_out += usage["completion_tokens"]
 
     def plain(self) -> dict[str, Any]:
         """As `/stats` answers it."""
@@ -153,10 +167,12 @@ class StubServer:
         models: Sequence[str] = ("stub",),
         key: str | None = None,
         logprobs: bool = True,
+        usage: bool = True,
         keep_bodies: bool = True,
         port: int = 0,
     ) -> None:
-        """`delay` is seconds a reply; with `key`, other keys get 401; without `logprobs`, asking for them gets 400.
+        """`delay` is seconds a reply; with `key`, other keys get 401; without `logprobs`, asking for them gets 400;
+        without `usage`, replies do not say what they took.
 
         With `shares` the log-probabilities are those it gives, and without `answer` the likeliest token is the reply.
         """
@@ -168,6 +184,7 @@ class StubServer:
         self.models = tuple(models)
         self.key = key
         self.logprobs = logprobs
+        self.usage = usage
         self.stats = Stats()
         self.bodies: list[dict[str, Any]] = []
         """Every request body, in the order of arrival."""
@@ -261,8 +278,10 @@ class StubServer:
         reply = self._completion(body, digest, text, fault.kind if fault else None)
         self.stats.answered += fault is None
         self.stats.replied[digest] += fault is None
-        self.stats.tokens += reply["usage"]["total_tokens"]
+        self.stats.count(reply["usage"])
         self.stats.spent += [(now, reply["usage"]["total_tokens"])] if self._keep_bodies else []
+        if not self.usage:
+            del reply["usage"]
         if fault is not None and fault.kind == "drip":
             return await _drip(request, _encoded(reply, fault))
         return web.Response(body=_encoded(reply, fault), content_type="application/json")

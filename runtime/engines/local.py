@@ -10,12 +10,12 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from culturepark.runtime.garbage import COLLECT_AFTER
+
 T = TypeVar("T")
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 STUCK = 0.5
 """Seconds after a signal from which a loop that does not turn is interrupted where it is."""
-COLLECT_AFTER = 20_000
-"""Objects made since the last collection, from which the next is due; Python's own default is 700."""
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:

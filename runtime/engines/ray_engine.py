@@ -41,6 +41,8 @@ OBJECT_STORE: Final = 256 * 2**20
 TRIES: Final = 30
 """Workers that may die over one piece of work before it is taken for the piece's fault."""
 LONGEST_WAIT: Final = 5.0
+LEAVING: Final = 1.0
+"""Seconds for which workers are waited for at the end: an interrupted command is to end within two."""
 DRIVER: Final = "driver"
 
 
@@ -74,9 +76,12 @@ class RayEngine:
     async def _anywhere(self, number: str, packed: Any, item: object) -> Done:
         """Have a worker do a piece; where one dies, the next one does the piece again."""
         for tried in range(TRIES):
+            worker = next(self._workers)
             try:
-                found: Done = await arrived(next(self._workers).do.remote(number, packed, item))
+                found: Done = await arrived(worker.do.remote(number, packed, item))
             except RayActorError:
+                # Its successor takes over its leases, also where no piece goes there: others may wait for them.
+                worker.ready.options(max_task_retries=-1).remote()
                 await asyncio.sleep(min(LONGEST_WAIT, 0.05 * 2**tried))
             else:
                 return found
@@ -114,6 +119,7 @@ async def open_ray(
         try:
             yield OpenEngine(RayEngine(workers, tally), leases, limits.model_copy(update=UNPACED))
         finally:
+            await _leave(workers)
             if desk is not None:
                 await arrived(desk.close.remote())
 
@@ -132,6 +138,15 @@ async def _check(workers: Sequence[Any]) -> None:
             raise CultureParkError(
                 f"--engine ray: a worker has CulturePark {there}, this machine {here}; install one version"
             )
+
+
+async def _leave(workers: Sequence[Any]) -> None:
+    """Let workers write down what broken-off pieces have spent, before the cluster takes them away."""
+    leaving = [asyncio.ensure_future(arrived(worker.close.remote())) for worker in workers]
+    await asyncio.wait(leaving, timeout=LEAVING)
+    for one in leaving:
+        one.cancel()
+    await asyncio.gather(*leaving, return_exceptions=True)  # one that has died meanwhile has nothing more to write
 
 
 @contextmanager

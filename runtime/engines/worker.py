@@ -17,9 +17,11 @@ from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.leases import StoreLeases
 from culturepark.runtime.ledger import Door, Ledger, Tally, spent_before
 from culturepark.runtime.pacing import LimitSettings, Pace
-from culturepark.runtime.store import Change, Grow, Place, Put, Store, join_store
+from culturepark.runtime.store import Change, Grow, OtherSpending, Place, Put, Store, join_store
 
 DESK = "desk"
+POLL = 0.02
+"""Seconds between two looks whether all pieces have ended."""
 UNPACED = {"requests_per_minute": None, "tokens_per_minute": None}
 """Of a ledger whose budget keeps the pace."""
 
@@ -53,6 +55,8 @@ class Worker:
         self._leases: StoreLeases | DeskLeases
         self._ledgers: dict[str, Ledger] = {}
         self._work: dict[str, Callable[[Any], Any]] = {}
+        self._at_work = 0
+        """Pieces."""
 
     async def ready(self) -> str:
         """Open the store, so that what is wrong here is said before any work; returns the version installed here."""
@@ -61,11 +65,22 @@ class Worker:
 
     async def do(self, number: str, packed: list["ObjectRef[bytes]"], item: Any) -> Done:
         """Do one piece of the work with this number."""
-        store = await self._opened()
-        if number not in self._work:
-            # In a list, or Ray would fetch it for every piece.
-            self._work[number] = unpack(await packed[0], store=store, ledger=self._ledger)
-        return Done(await self._work[number](item), self._tally.take())
+        self._at_work += 1
+        try:
+            store = await self._opened()
+            if number not in self._work:
+                # In a list, or Ray would fetch it for every piece.
+                self._work[number] = unpack(await packed[0], store=store, ledger=self._ledger)
+            return Done(await self._work[number](item), self._tally.take())
+        finally:
+            self._at_work -= 1
+
+    async def close(self) -> None:
+        """Wait until pieces that are broken off have written down what they spent."""
+        while self._at_work:
+            await asyncio.sleep(POLL)
+        if self._store is not None:
+            await asyncio.to_thread(self._store.close)
 
     async def _opened(self) -> Store:
         async with self._opening:
@@ -134,6 +149,7 @@ class Desk:
         for ticket, (holder, worst) in list(self._held.items()):
             if holder == owner:
                 await self.settle(ticket, worst)
+                await self._store.commit(Grow(OtherSpending, {"run_id": self._store.run_id}, worst._asdict()))
 
     async def close(self) -> None:
         """Finish pending writes."""
@@ -159,7 +175,7 @@ class DeskLeases:
 
     async def settle(self, ticket: int, took: Amount) -> None:
         """See `Allowance`."""
-        await arrived(self._desk.settle.remote(ticket, took))
+        await delivered(self._desk.settle.remote(ticket, took))
 
     async def bury(self) -> None:
         """Take for spent what the owner's predecessor had in flight."""
@@ -175,8 +191,18 @@ class RelayedStore(Store):
 
     async def commit(self, *changes: Put | Change | Grow) -> tuple[int, ...]:
         """See `Store`."""
-        counts: tuple[int, ...] = await arrived(self._desk.commit.remote(changes))
+        counts: tuple[int, ...] = await delivered(self._desk.commit.remote(changes))
         return counts
+
+
+async def delivered(reference: Any) -> Any:
+    """Wait for what another process does, to its end even when the caller gives up."""
+    arriving = asyncio.ensure_future(arrived(reference))
+    try:
+        return await asyncio.shield(arriving)
+    except asyncio.CancelledError:
+        await arriving
+        raise
 
 
 async def arrived(reference: Any) -> Any:

@@ -10,11 +10,9 @@ from typing import NoReturn
 
 from culturepark.runtime.console import note, plain
 from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.garbage import COLLECT_AFTER
 
 INTERRUPTED = 130
-COLLECT_AFTER = 20_000
-"""Objects made since the last garbage collection, from which the next is due. A command's imports make that many and
-keep them all; with the 700 of Python 3.11 they are looked through again and again."""
 SOON = 0.05
 """Seconds after which a lost interrupt is raised anew: the finalizer that lost it has ended by then."""
 WAYS_OUT = {

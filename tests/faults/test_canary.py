@@ -1,22 +1,27 @@
 """A planted key is in nothing that any command writes or says, not even where an endpoint quotes it."""
 
+import importlib.util
 import json
 import logging
 import os
 import signal
 import sys
+import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from culturepark.benchmarks.faults.process import errors_of, start_call
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.models.endpoint import HIDDEN, api_key
 from tests.commands import command
+from tests.conftest import lacking
 from tests.fine_tuning_server import Trouble
 from tests.fine_tuning_server import serving as serving_jobs
 from tests.postprocess.conftest import answer
@@ -35,13 +40,14 @@ refine: {{keep: entail+novel}}
 SETS = "tiny: {culture: turkish, language: tr, task: spam, local: tiny.jsonl, source: x, licence: x, labels: {spam: spam, ham: not_spam}}\n"
 
 
-def with_the_key(given: tuple[str, list[str]]) -> None:
+def with_the_key(given: tuple[str, Mapping[str, str], list[str]]) -> None:
     """Run a command in a folder with the canary for a key, and every library telling all it would ever log."""
     from culturepark.__main__ import main
 
-    folder, arguments = given
+    folder, environment, arguments = given
     os.chdir(folder)
-    os.environ["OPENAI_API_KEY"] = CANARY
+    os.environ.update(environment, OPENAI_API_KEY=CANARY)
+    tempfile.tempdir = None  # may have been looked up before this process was forked
     logging.basicConfig(level=logging.DEBUG)
     sys.argv = ["culturepark", *arguments]
     main()
@@ -53,13 +59,16 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.run = folder / "run"
+        self.environment: dict[str, str] = {}
         self._commands = 0
 
     def do(self, *arguments: object, expect: int = 0) -> str:
         """Run a command; its output stays in the folder. Returns what it said."""
         self._commands += 1
         output = self.folder / f"said-{self._commands}.out"
-        child = start_call(with_the_key, (str(self.folder), [str(one) for one in arguments]), output=output)
+        child = start_call(
+            with_the_key, (str(self.folder), self.environment, [str(one) for one in arguments]), output=output
+        )
         child.join()
         said = output.read_text("utf-8") + errors_of(output).read_text("utf-8")
         assert child.exitcode == expect, (arguments, said[-3000:])
@@ -68,9 +77,49 @@ class Place:
 
     def leaks(self) -> list[str]:
         """Files that hold the key, those with what commands said among them."""
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
+        files = files_in(self.folder)
         assert len(files) > 2
         return [path.relative_to(self.folder).as_posix() for path in files if CANARY.encode() in path.read_bytes()]
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@contextmanager
+def kept(place: Path, into: Path) -> Iterator[None]:
+    """Keep all files that are ever in a place, to their last byte, also when they are deleted: by a second name."""
+    done = threading.Event()
+    known: set[int] = set()
+
+    def keep() -> None:
+        while not done.wait(0.05):
+            for path in files_in(place):
+                with suppress(FileNotFoundError):
+                    if (number := path.stat().st_ino) not in known:
+                        os.link(path, into / f"{number}-{path.name}")
+                        known.add(number)
+
+    into.mkdir()
+    watching = threading.Thread(target=keep)
+    watching.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watching.join()
+
+
+def rows_of(url: str) -> Iterator[tuple[str, str]]:
+    """Every row of every table of a PostgreSQL database, its own among them, as text: table and row."""
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        for schema, table in connection.execute(
+            sa.text("SELECT schemaname, tablename FROM pg_tables WHERE schemaname <> 'information_schema'")
+        ).all():
+            for (row,) in connection.execute(sa.text(f'SELECT found::text FROM "{schema}"."{table}" AS found')):
+                yield table, row
+    engine.dispose()
 
 
 @pytest.fixture
@@ -202,12 +251,51 @@ def test_an_experiment(place: Place, echoing: StubServer) -> None:
     assert place.leaks() == []
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("shared", [False, True], ids=["sqlite", "postgresql"])
+def test_workers_of_a_ray_cluster(
+    shared: bool, place: Place, echoing: StubServer, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("ray") is None:
+        lacking("Ray (pip install 'culturepark[ray]')")
+    run = f"run-{shared}"  # rows of a shared database are known by it
+    url = request.getfixturevalue("postgres") if shared else ""
+    password = sa.make_url(url).password if shared else None
+    if password is not None:
+        monkeypatch.setenv("PGPASSWORD", password)
+        place.environment["PGPASSWORD"] = password
+    store = ("--store", url) if shared else ()
+    echoing.faults = (Fault("echo", status=400, first=2),)
+    # Near the root, since a socket's whole path is a hundred characters at most.
+    with tempfile.TemporaryDirectory(prefix="cp-") as temporary, kept(Path(temporary), place.folder / "ray"):
+        place.environment["TMPDIR"] = temporary
+        said = place.do("simulate", "study.yaml", "--run", run, "--engine", "ray", *store, expect=1)
+        assert list(Path(temporary).glob("cp-ray-*")) == []
+    assert REFUSED in said
+    place.do("refine", "--run", run, expect=1)  # talks that failed
+    for kind in FORMATS:
+        place.do("samples", "export", "--format", kind, "--out", f"rows-{kind}", "--run", run)
+    place.do("transcripts", "export", "--out", "talks.jsonl", "--run", run)
+
+    session = {path.name.partition("-")[2]: path.read_bytes() for path in (place.folder / "ray").iterdir()}
+    assert {"gcs_server.out", "raylet.out", "token"} <= session.keys()
+    assert any(name.startswith("worker-") for name in session)
+    assert place.leaks() == []
+    if password is not None:
+        rows = list(rows_of(url))
+        assert {"replies", "turns", "samples", "allowances", "pg_authid"} <= {table for table, _ in rows}
+        assert any(HIDDEN in row for _, row in rows)
+        assert [row for _, row in rows if CANARY in row] == []
+        assert [name for name, content in session.items() if password.encode() in content] == []
+
+
 @contextmanager
 def studio(place: Place) -> Iterator[str]:
     """The studio on the folder; yields its address."""
     output = place.folder / "studio.out"
     arguments = ["studio", str(place.folder), "--port", "0", "--no-browser"]
-    child = start_call(with_the_key, (str(place.folder), arguments), output=output)
+    child = start_call(with_the_key, (str(place.folder), {}, arguments), output=output)
     try:
         while not (said := output.read_text("utf-8") if output.exists() else "").endswith("\n"):
             assert child.is_alive(), errors_of(output).read_text("utf-8")

@@ -3,11 +3,14 @@
 import json
 import re
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from culturepark.cli import app
 from culturepark.postprocess.embeddings import text_key
 from culturepark.postprocess.explain import explain
 from culturepark.postprocess.fence import quoted
@@ -17,6 +20,8 @@ from culturepark.postprocess.tables import put_refined
 from culturepark.postprocess.talk_facts import facts_of
 from culturepark.postprocess.trace import trace
 from culturepark.runtime.budget import Amount
+from culturepark.runtime.errors import CultureParkError
+from culturepark.runtime.forget import scrub
 from culturepark.runtime.ledger import spent_before
 from culturepark.runtime.store import open_store
 from tests.commands import command, document, mistake
@@ -116,6 +121,51 @@ def test_a_question_goes_with_everything_made_from_it(refined: Refined, tmp_path
         column = "id" if table_name == "talks" else "talk"
         rows = sqlite3.connect(refined.run / "run.db").execute(f"SELECT {column} FROM {table_name}").fetchall()
         assert not gone & {row[0] for row in rows}
+
+
+def test_while_somebody_reads_the_old_texts_stay_and_the_same_command_takes_them_out_later(refined: Refined) -> None:
+    talks = refined.talks()
+    own = {
+        one.seed.id: {turn.text for talk in talks if talk.seed.id == one.seed.id for turn in talk.turns}
+        for one in talks
+    }
+    texts = {text.encode() for text in own["wvs7:Q27"] - own["wvs7:Q170"] - own["wvs7:Q29"]}
+    options = ("samples", "remove", "--question", "Q27", "--yes", "--run", str(refined.run))
+    with closing(sqlite3.connect(refined.run / "run.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        (seen,) = reader.execute("SELECT count(*) FROM talks").fetchone()
+        began = time.monotonic()
+        first = CliRunner().invoke(app, options)
+        took = time.monotonic() - began
+        lingering = [text for text in texts if text in bytes_of(refined.run)]
+        assert reader.execute("SELECT count(*) FROM talks").fetchone() == (seen,)
+
+    left = {talk.id for talk in refined.talks()}
+    second = CliRunner().invoke(app, options)
+
+    assert (first.exit_code, first.stderr) == (
+        1,
+        f"another process is reading {refined.run}/run.db, so removed texts still stand in it or in run.db-wal; "
+        "when it has ended, run the same command again, which takes them out\n",
+    )
+    assert lingering
+    assert took < 15
+    assert left == {talk.id for talk in talks if talk.seed.id != "wvs7:Q27"}
+    assert (second.exit_code, second.stderr) == (0, "")
+    assert second.stdout.startswith("wvs7:Q27 was removed from this run before\n")
+    assert [text for text in texts if text in bytes_of(refined.run)] == []
+    assert {talk.id for talk in refined.talks()} == left
+
+
+def test_a_file_that_somebody_writes_cannot_be_written_anew(refined: Refined) -> None:
+    with closing(sqlite3.connect(refined.run / "run.db", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        store = open_store(refined.run, create=False)
+        with pytest.raises(CultureParkError) as refused:
+            scrub(store)
+        store.close()
+
+    assert str(refused.value) == f"{refined.run}: another program has locked run.db; close it and run the same command"
 
 
 def test_what_stays_is_refined_again_without_a_request_and_the_question_stays_out(refined: Refined) -> None:

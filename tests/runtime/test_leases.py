@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from culturepark.runtime.budget import Amount, BudgetSettings
 from culturepark.runtime.errors import BudgetSpentError
 from culturepark.runtime.leases import StoreLeases, open_leases
+from culturepark.runtime.ledger import spent_before
 from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.store import CommittedReply, Put, Store, join_store, open_store
 
@@ -76,6 +77,24 @@ def test_a_dead_workers_requests_are_taken_for_spent_at_their_worst(stores: list
         await other.reserve(Amount(1, 400, 0.0))
 
     asyncio.run(main())
+
+
+def test_what_died_in_flight_counts_in_the_sittings_after(stores: list[Store]) -> None:
+    """One request whose worker had a successor, and one that nobody was left to bury."""
+
+    async def main() -> None:
+        await leases(stores[0], owner="worker-0").reserve(Amount(1, 500, 0.5))
+        await leases(stores[1], owner="worker-0").bury()
+        await leases(stores[0], owner="worker-1").reserve(Amount(1, 300, 0.25))
+
+    asyncio.run(main())
+    assert spent_before(stores[2]) == Amount(1, 500, 0.5)
+    open_leases(stores[2], spent=spent_before(stores[2]))
+
+    assert spent_before(stores[3]) == Amount(2, 800, 0.75)
+    with pytest.raises(BudgetSpentError):
+        asyncio.run(leases(stores[3], tokens=1000).reserve(Amount(1, 201, 0.0)))
+    asyncio.run(leases(stores[3], tokens=1000).reserve(Amount(1, 200, 0.0)))
 
 
 def test_the_pace_is_one_for_all_processes(stores: list[Store]) -> None:

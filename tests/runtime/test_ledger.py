@@ -46,6 +46,15 @@ def ask(
     return asyncio.run(main())
 
 
+def spent(folder: Path) -> Amount:
+    """What a run in a folder has spent so far."""
+    store = open_store(folder)
+    try:
+        return spent_before(store)
+    finally:
+        store.close()
+
+
 def test_a_committed_reply_is_never_asked_for_again(stub: StubServer, tmp_path: Path) -> None:
     (first,), _ = ask(tmp_path, stub.base_url, request())
     (second,), _ = ask(tmp_path, stub.base_url, request())
@@ -212,11 +221,38 @@ def test_token_budget_is_never_exceeded_and_settles_to_what_was_used(stub: StubS
     requests = [request(str(number), sampling=Sampling(max_tokens=50)) for number in range(40)]
     ask(tmp_path, stub.base_url, *requests, budget=Budget(settings))
 
-    store = open_store(tmp_path)
-    spent = spent_before(store)
-    store.close()
-    assert 800 < spent.tokens <= 1000
-    assert spent.requests == stub.stats.requests
+    assert 800 < spent(tmp_path).tokens <= 1000
+    assert spent(tmp_path).requests == stub.stats.requests
+
+
+def test_where_the_endpoint_does_not_say_what_a_reply_took_the_worst_case_is_charged(tmp_path: Path) -> None:
+    requests = [request(str(number), sampling=Sampling(max_tokens=50)) for number in range(40)]
+    with serving(usage=False) as stub:
+        for limit in (1000, 2000):
+            done, _ = ask(
+                tmp_path, stub.base_url, *requests, budget=Budget(BudgetSettings(tokens=limit), spent=spent(tmp_path))
+            )
+
+            assert any(isinstance(one, BudgetSpentError) for one in done)
+            assert stub.stats.tokens < limit - 80 < spent(tmp_path).tokens <= limit
+            assert spent(tmp_path).requests == stub.stats.requests
+
+
+def test_a_request_that_two_workers_sent_at_once_is_spent_twice(tmp_path: Path) -> None:
+    async def main(url: str) -> set[str]:
+        store = open_store(tmp_path)
+        endpoint = Endpoint(identity="openai:stub", model="stub", base_url=url, dialect="compatible")
+        workers = [Ledger(store, endpoint) for _ in range(2)]
+        done = await asyncio.gather(*(worker.complete(request()) for worker in workers))
+        await endpoint.close()
+        store.close()
+        return {one.reply.text for one in done}
+
+    with serving(delay=0.05) as stub:
+        assert len(asyncio.run(main(stub.base_url))) == 1
+
+    assert (spent(tmp_path).requests, spent(tmp_path).tokens) == (2, stub.stats.tokens)
+    assert stub.stats.requests == 2
 
 
 def test_a_budget_holds_over_several_sittings() -> None:

@@ -253,25 +253,6 @@ def test_what_ray_says_of_its_nodes_stays_out_of_a_commands_result(tmp_path: Pat
     assert "a node died" in child.stderr
 
 
-@pytest.mark.parametrize("shared", [False, True], ids=["sqlite", "postgresql"])
-def test_the_request_budget_is_exact_across_workers(
-    shared: bool, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    store = ("--store", request.getfixturevalue("postgres")) if shared else ()
-    study = tmp_path / "study.yaml"
-    study.write_text("model: openai:stub\nbudget: {requests: 29}\nsimulate: {talks: 10}\n", encoding="utf-8")
-    with serving(delay=0.02) as stub:
-        _, err = done_by_ray(
-            "simulate", study, "--run", tmp_path / f"capped{shared}", "--base-url", stub.base_url, "--engine", "ray", *store,
-            cwd=tmp_path, expect=1,
-        )  # fmt: skip
-
-        assert stub.stats.requests == 29
-    assert err.splitlines()[-1] == (
-        "stopped: the budget of 29 requests is spent; what is done is saved; raise it and run the same command"
-    )
-
-
 MISTAKES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "sqlite": (
         ("--engine", "ray", "--address", "10.0.0.1:6379"),
