@@ -18,10 +18,14 @@ demo: .venv/ready
 	$(BIN)/culturepark transcripts show --run runs/quickstart
 	$(BIN)/culturepark samples explain --run runs/quickstart
 
-# What runs a model, a browser or many processes has the machine to itself; the rest is shared out over the processors.
+# What runs a model, a browser or many processes goes two files at a time, and what starts clusters or takes the time has
+# the machine to itself; the rest is shared out over the processors.
+ALONE := tests/faults/test_budget.py tests/faults/test_canary.py tests/faults/test_endpoint.py \
+	tests/faults/test_limits.py tests/faults/test_machine.py tests/runtime/engines
 test: .venv/ready
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest -m slow $(ALONE)
 
 check: .venv/ready lint
 	$(BIN)/python -m pytest -m "not slow and not integration" -n auto --dist loadfile -q

@@ -40,17 +40,31 @@ def job(url: str, run: Path, *more: str) -> Sequence[str]:
     )  # fmt: skip
 
 
-def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(done.stdout)
+def document(stdout: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(stdout)
     return found
+
+
+@pytest.fixture
+def here(typed: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """`culturepark` of above in this process, for what needs none of its own."""
+    monkeypatch.setenv("OPENAI_API_KEY", ENVIRONMENT["OPENAI_API_KEY"])
+
+    def ended(*arguments: str, expect: int = 0) -> Ended:
+        done = typed(*arguments)
+        assert done.code == expect, done.err[-3000:]
+        assert "Traceback" not in done.err
+        return done
+
+    return ended
 
 
 @pytest.mark.slow
 def test_the_whole_job_and_a_second_run_that_sends_nothing(tmp_path: Path) -> None:
     with serving() as stub:
-        first = document(culturepark(*job(stub.base_url, tmp_path / "run"), cwd=tmp_path))
+        first = document(culturepark(*job(stub.base_url, tmp_path / "run"), cwd=tmp_path).stdout)
         stub.reset()
-        second = document(culturepark(*job(stub.base_url, tmp_path / "run"), cwd=tmp_path))
+        second = document(culturepark(*job(stub.base_url, tmp_path / "run"), cwd=tmp_path).stdout)
 
         assert stub.stats.requests == 0
     assert first["dialogues"] == 4
@@ -100,41 +114,42 @@ def test_the_whole_job_and_a_second_run_that_sends_nothing(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_postgresql_holds_the_same_run(tmp_path: Path, postgres: str) -> None:
+def test_postgresql_holds_the_same_run(
+    tmp_path: Path, postgres: str, here: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with serving() as stub:
-        local = document(culturepark(*job(stub.base_url, tmp_path / "local"), cwd=tmp_path))
-        shared = document(culturepark(*job(stub.base_url, tmp_path / "shared", "--store", postgres), cwd=tmp_path))
+        local = document(here(*job(stub.base_url, tmp_path / "local")).out)
+        shared = document(here(*job(stub.base_url, tmp_path / "shared", "--store", postgres)).out)
         stub.reset()
         # The folder remembers where its rows are, all but the password.
-        again = document(culturepark(*job(stub.base_url, tmp_path / "shared"), cwd=tmp_path, PGPASSWORD="canary-7713"))
+        monkeypatch.setenv("PGPASSWORD", "canary-7713")
+        again = document(here(*job(stub.base_url, tmp_path / "shared")).out)
 
         assert stub.stats.requests == 0
     assert (shared["funnel"], shared["turns"]) == (local["funnel"], local["turns"])
     assert again["funnel"] == local["funnel"]
     assert not (tmp_path / "shared/run.db").exists()
     assert not any(b"canary-7713" in path.read_bytes() for path in (tmp_path / "shared").iterdir())
-    samples = [
-        culturepark("samples", "list", "--run", run, "--json", cwd=tmp_path, PGPASSWORD="canary-7713").stdout
-        for run in ("local", "shared")
-    ]
+    samples = [here("samples", "list", "--run", run, "--json").out for run in ("local", "shared")]
     assert samples[0] == samples[1]
 
-    refused = culturepark(*job(stub.base_url, tmp_path / "local", "--store", postgres), cwd=tmp_path, expect=2)
-    assert refused.stderr == (
+    monkeypatch.delenv("PGPASSWORD")
+    refused = here(*job(stub.base_url, tmp_path / "local", "--store", postgres), expect=2)
+    assert refused.err == (
         f"error: {tmp_path / 'local'}: this run's rows are in run.db; leave out --store, or choose another --run\n"
     )
-    locked_out = culturepark("samples", "list", "--run", "shared", cwd=tmp_path, expect=2, PGPASSWORD="wrong")
-    assert "password authentication failed" in locked_out.stderr
+    monkeypatch.setenv("PGPASSWORD", "wrong")
+    assert "password authentication failed" in here("samples", "list", "--run", "shared", expect=2).err
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_nothing_is_lost_doubled_or_paid_twice(tmp_path: Path) -> None:
+def test_killed_at_random_moments_nothing_is_lost_doubled_or_paid_twice(
+    tmp_path: Path, here: Callable[..., Ended]
+) -> None:
     kills, flight = 6, 4
     rng = random.Random(20240515)
     with serving(delay=0.03) as stub:
-        whole = document(
-            culturepark(*job(stub.base_url, tmp_path / "whole", "--concurrency", str(flight)), cwd=tmp_path)
-        )
+        whole = document(here(*job(stub.base_url, tmp_path / "whole", "--concurrency", str(flight))).out)
         distinct = stub.stats.distinct
         stub.reset()
         command = [
@@ -153,9 +168,7 @@ def test_killed_at_random_moments_nothing_is_lost_doubled_or_paid_twice(tmp_path
                 time.sleep(0.01)
             child.kill()
             child.wait()
-        resumed = document(
-            culturepark(*job(stub.base_url, tmp_path / "run", "--concurrency", str(flight)), cwd=tmp_path)
-        )
+        resumed = document(here(*job(stub.base_url, tmp_path / "run", "--concurrency", str(flight))).out)
 
         assert stub.stats.distinct == distinct
         assert stub.stats.requests <= distinct + flight * kills
@@ -214,26 +227,26 @@ def test_an_interrupted_run_does_not_wait_for_a_slow_model(stage: str, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_spent_budget_ends_the_run_with_what_is_done(tmp_path: Path) -> None:
+def test_a_spent_budget_ends_the_run_with_what_is_done(tmp_path: Path, here: Callable[..., Ended]) -> None:
     study = tmp_path / "small.yaml"
     study.write_text("name: small\nsimulate: {cultures: [arabic], talks: 2}\nbudget: {requests: 5}\n", encoding="utf-8")
     with serving() as stub:
         arguments = ("run", str(study), "--model", "openai:stub", "--base-url", stub.base_url)
-        done = culturepark(*arguments, cwd=tmp_path, expect=1)
+        done = here(*arguments, expect=1)
 
         assert stub.stats.requests == 5
-    assert "stopped: the budget of 5 requests is spent; what is done is saved" in done.stderr
+    assert "stopped: the budget of 5 requests is spent; what is done is saved" in done.err
 
 
 @pytest.mark.slow
-def test_failed_talks_are_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_failed_talks_are_listed_and_the_rest_goes_on(tmp_path: Path, here: Callable[..., Ended]) -> None:
     study = tmp_path / "small.yaml"
     study.write_text(
         "name: s\nsimulate: {talks: 8, protocol: free-chat, protocol_args: {turns: 2}}\nlimits: {attempts: 1}\n"
     )
     with serving(faults=[Fault("status", rate=0.2, status=500)], seed=5) as stub:
         arguments = ("simulate", str(study), "--model", "openai:stub", "--base-url", stub.base_url, "--json")
-        done = document(culturepark(*arguments, cwd=tmp_path, expect=1))
+        done = document(here(*arguments, expect=1).out)
 
     assert done["dialogues"] + len(done["failed"]) == 8
     assert done["failed"]
@@ -307,21 +320,23 @@ def test_no_key_is_said_before_anything_is_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_endpoint_that_speaks_html_ends_the_run_with_2(tmp_path: Path) -> None:
+def test_an_endpoint_that_speaks_html_ends_the_run_with_2(tmp_path: Path, here: Callable[..., Ended]) -> None:
     with serving(faults=[Fault("html")]) as stub:
-        done = culturepark(*job(stub.base_url, tmp_path / "run"), cwd=tmp_path, expect=2)
+        done = here(*job(stub.base_url, tmp_path / "run"), expect=2)
 
-    assert "answers, but not as an OpenAI-compatible server" in done.stderr
-    assert "check --base-url, which usually ends in /v1" in done.stderr
+    assert "answers, but not as an OpenAI-compatible server" in done.err
+    assert "check --base-url, which usually ends in /v1" in done.err
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", ["", "I am only an echo."], ids=["nothing", "always-the-same"])
-def test_a_model_that_says_nothing_new_yields_flags_and_no_crash(answer: str, tmp_path: Path) -> None:
+def test_a_model_that_says_nothing_new_yields_flags_and_no_crash(
+    answer: str, tmp_path: Path, here: Callable[..., Ended]
+) -> None:
     with serving(
         answer=lambda body: "Yes" if "logprobs" in body else "{}" if "response_format" in body else answer
     ) as stub:
-        done = document(culturepark(*job(stub.base_url, tmp_path / "run"), cwd=tmp_path))
+        done = document(here(*job(stub.base_url, tmp_path / "run")).out)
 
     assert done["flagged"] >= 16
     assert done["funnel"]["samples"] == 0

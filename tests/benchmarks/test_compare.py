@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from culturepark.runtime.store import open_store
 from culturepark.simulation.talks import load_transcripts, save_plans, set_status
 from culturepark.simulation.transcript import Parent, Transcript
 from culturepark.study import Study
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Ended
 from tests.stub_server import serving
 
 STUDY: dict[str, Any] = {
@@ -63,16 +64,6 @@ def stored(folder: Path) -> tuple[list[Transcript], list[Any], list[Any]]:
         return load_transcripts(store), load_opinions(store), load_samples(store)
     finally:
         store.close()
-
-
-def command(*arguments: str, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "culturepark", "compare", *arguments],
-        cwd=cwd, capture_output=True, text=True, check=False, timeout=240,
-    )  # fmt: skip
-    assert done.returncode == expect, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
 
 
 def naive_parroting(talk: Transcript) -> float:
@@ -267,24 +258,25 @@ def test_people_of_a_culture_are_compared_with_each_other(tmp_path: Path, monkey
         ),
     ],
 )
-def test_mistakes_are_one_line(factorial: Path, arguments: list[str], said: str) -> None:
-    done = command(str(factorial), *arguments, cwd=factorial, expect=2)
+def test_mistakes_are_one_line(factorial: Path, typed: Callable[..., Ended], arguments: list[str], said: str) -> None:
+    done = typed("compare", factorial, *arguments)
 
-    assert done.stderr == f"error: {said.format(run=factorial)}\n"
-    assert done.stdout == ""
+    assert done == (2, "", f"error: {said.format(run=factorial)}\n")
 
 
 @pytest.mark.slow
-def test_the_command_prints_a_table_and_json(factorial: Path) -> None:
-    shown = command(str(factorial), "--by", "protocol", cwd=factorial).stdout
-    document = json.loads(command(str(factorial), "--by", "protocol", "--json", cwd=factorial).stdout)
+def test_the_command_prints_a_table_and_json(factorial: Path, typed: Callable[..., Ended]) -> None:
+    shown = typed("compare", factorial, "--by", "protocol")
+    found = typed("compare", factorial, "--by", "protocol", "--json")
 
-    lines = shown.splitlines()
+    assert (shown.code, found.code) == (0, 0)
+    lines, rows = shown.out.splitlines(), json.loads(found.out)["rows"]
     assert lines[0] == "protocol: free-chat against self-guidance"
     assert lines[1].split("\t")[:4] == ["metric", "pairs", "free-chat", "self-guidance"]
     assert [line.split("\t")[0] for line in lines[2 : 2 + len(METRICS)]] == list(METRICS)
-    assert [row["metric"] for row in document["rows"]] == list(METRICS)
-    assert "24 talks, 24 of them in pairs that differ in protocol only; left out: 0 without a partner" in shown
+    assert [row["metric"] for row in rows] == list(METRICS)
+    assert "24 talks, 24 of them in pairs that differ in protocol only; left out: 0 without a partner" in shown.out
+    assert "Traceback" not in shown.err + found.err
 
 
 def test_a_sample_counts_in_every_setting_that_said_it() -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from culturepark.runtime.request import Message
 from culturepark.training.hosted import JOB, cancel, chat_lines, estimate_cost, load_job, set_aside, tune
 from culturepark.training.hosted_settings import HostedSettings
 from culturepark.training.row import Row, make_row
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Ended
 from tests.fine_tuning_server import FineTuningServer, Trouble, serving
 
 QUICK = HostedSettings(base="openai:gpt-4o-mini-2024-07-18", poll_seconds=0.01)
@@ -188,27 +189,25 @@ def test_the_cost_is_told_from_the_price_table_or_not_at_all() -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_command_goes_on_with_its_job(refined_run: Path, tmp_path: Path) -> None:
-    environment = {**os.environ, "OPENAI_API_KEY": "sk-canary-9921", "PYTHONPATH": ""}
-
-    def command(url: str, *more: str) -> list[str]:
-        words = ["train", str(refined_run), "--culture", "turkish", "--rows", "opinion", "--method", "openai"]
-        return [sys.executable, "-m", "culturepark", *words, "--base", "openai:mine", "--base-url", url, *more]
+def test_a_killed_command_goes_on_with_its_job(
+    refined_run: Path, typed: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-9921")
+    words = ("train", str(refined_run), "--culture", "turkish", "--rows", "opinion", "--method", "openai")
 
     with serving(endless=True, key="sk-canary-9921") as server:
-        asked = subprocess.run(
-            command(server.base_url), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-        assert asked.returncode == 2
-        assert "1 hosted job(s) would be created and their price is not known; add --yes to go on" in asked.stderr
+        hosted = (*words, "--base", "openai:mine", "--base-url", server.base_url)
+        asked = typed(*hosted)
+        assert asked.code == 2
+        assert "1 hosted job(s) would be created and their price is not known; add --yes to go on" in asked.err
         assert server.requests == []
 
         # A child inherits an ignored Ctrl-C from tests that run in the background.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         first = subprocess.Popen(
-            command(server.base_url, "--yes"),
+            [sys.executable, "-m", "culturepark", *hosted, "--yes"],
             cwd=ROOT,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": ""},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
@@ -221,12 +220,10 @@ def test_a_killed_command_goes_on_with_its_job(refined_run: Path, tmp_path: Path
         assert first.returncode == 130, told
         assert "hosted jobs go on; the same command goes on from there" in told
         server.endless = False
-        second = subprocess.run(
-            command(server.base_url, "--json"), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
+        second = typed(*hosted, "--json")
 
-    assert second.returncode == 0, second.stderr
-    (model,) = json.loads(second.stdout)["models"]
+    assert second.code == 0, second.err
+    (model,) = json.loads(second.out)["models"]
     assert (model["status"], model["model"]) == ("succeeded", "openai:ft:mine:culturepark-turkish")
     assert server.posts("/fine_tuning/jobs") == 1
     assert not any(b"sk-canary-9921" in path.read_bytes() for path in refined_run.rglob("*") if path.is_file())

@@ -140,7 +140,7 @@ def test_a_full_disk_leaves_earlier_checkpoints(settings: LoraSettings, tmp_path
 
 @pytest.mark.slow
 def test_resumed_after_a_kill_is_uninterrupted(settings: LoraSettings, tmp_path: Path) -> None:
-    job = Job(settings=settings.model_copy(update={"epochs": 60, "dropout": 0.1, "patience": 0}), seed=3)
+    job = Job(settings=settings.model_copy(update={"epochs": 15, "dropout": 0.1, "patience": 0}), seed=3)
     write_job(tmp_path / "killed", job, ROWS, WATCHED)
     child = subprocess.Popen([sys.executable, "-m", "culturepark.training.job", str(tmp_path / "killed")])
     while not list((tmp_path / "killed" / CHECKPOINTS).glob(f"checkpoint-*/{COMPLETE}")):
