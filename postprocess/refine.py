@@ -1,12 +1,12 @@
 """From talks to distinct, verified samples: extract, screen, verify, rewrite, place, voice, dedupe."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Literal, NamedTuple, TypeVar
 
 from pydantic import Field
 
 from culturepark.personas.language import ENGLISH, primary
+from culturepark.personas.question import Question
 from culturepark.personas.surveys.survey import Survey
 from culturepark.postprocess.calibration import calibrated_judge
 from culturepark.postprocess.distinct import DedupeSettings, distinct
@@ -188,13 +188,16 @@ async def _verify(
     """Hold each opinion that screening left against its speaker's stance, and reword what contradicts it."""
     writer = LedgerChatModel(ledger=models.writer, purpose="rewrite", sampling=REWORDING)
 
-    async def verify(opinion: Opinion, talk: TalkFacts) -> Opinion:
-        found = await judge_opinion(judge, opinion, talk.question)
+    async def verify(opinion: Opinion, question: Question) -> Opinion:
+        found = await judge_opinion(judge, opinion, question)
         if found.dropped == "contradict" and settings.rewrite:
-            found = await rewrite_opinion(writer, judge, found, talk.question)
-        return await check_share(judge, found, talk.question, survey) if found.dropped is None else found
+            found = await rewrite_opinion(writer, judge, found, question)
+        return await check_share(judge, found, question, survey) if found.dropped is None else found
 
-    await passes.over(opinions, "opinions", verify, known=partial(_talk_of_kept, talks))
+    def known(opinion: Opinion) -> Question | None:
+        return talks[opinion.talk].question if opinion.dropped is None else None
+
+    await passes.over(opinions, "opinions", verify, known=known)
 
 
 async def _place_novel(
@@ -213,17 +216,18 @@ async def _place_novel(
         store, opinions, embedder, seeds, candidates=settings.novel.candidates, talks=talks, engine=passes.engine
     )
 
-    async def place(opinion: Opinion, known: tuple[Surroundings, TalkFacts]) -> Opinion:
-        found = await place_novel(judge, opinion, known[0])
+    async def place(opinion: Opinion, known: tuple[Surroundings, Question]) -> Opinion:
+        near, question = known
+        found = await place_novel(judge, opinion, near)
         if settings.keep != "entail+novel" or found.novelty is None:
             return found
         if len(found.novelty.corroborated_by) < settings.novel.min_corroboration:
             return found.model_copy(update={"dropped": "uncorroborated"})
         kept = found.model_copy(update={"dropped": None})
-        return await check_share(judge, kept, known[1].question, survey)
+        return await check_share(judge, kept, question, survey)
 
-    def known(opinion: Opinion) -> tuple[Surroundings, TalkFacts] | None:
-        return (around[opinion.id], talks[opinion.talk]) if opinion.id in around else None
+    def known(opinion: Opinion) -> tuple[Surroundings, Question] | None:
+        return (around[opinion.id], talks[opinion.talk].question) if opinion.id in around else None
 
     await passes.over(opinions, "novel opinions", place, known=known)
 
@@ -239,12 +243,15 @@ async def _voice(
     """Say who speaks in each opinion that is kept, and put views of the speaker's own into the first person."""
     writer = LedgerChatModel(ledger=models.writer, purpose="voice", sampling=REWORDING)
 
-    async def voice(opinion: Opinion, talk: TalkFacts) -> Opinion:
+    async def voice(opinion: Opinion, name: str) -> Opinion:
         if not settings.voice:
             return with_voice(opinion)
-        return await voice_opinion(writer, judge, opinion, talk.seat(opinion.speaker).name)
+        return await voice_opinion(writer, judge, opinion, name)
 
-    await passes.over(opinions, "voices", voice, known=partial(_talk_of_kept, talks))
+    def known(opinion: Opinion) -> str | None:
+        return talks[opinion.talk].seat(opinion.speaker).name if opinion.dropped is None else None
+
+    await passes.over(opinions, "voices", voice, known=known)
 
 
 async def _judge_again(
@@ -252,20 +259,16 @@ async def _judge_again(
 ) -> None:
     """Have another judge read every text that was judged against a stance."""
 
-    async def judge(opinion: Opinion, talk: TalkFacts) -> Opinion:
+    async def judge(opinion: Opinion, question: Question) -> Opinion:
         try:
-            return await judge_again(second, opinion, talk.question)
+            return await judge_again(second, opinion, question)
         except ModelError:
             return opinion  # the first judge decides, so nothing hangs on it
 
-    def known(opinion: Opinion) -> TalkFacts | None:
-        return talks[opinion.talk] if opinion.verdict is not None else None
+    def known(opinion: Opinion) -> Question | None:
+        return talks[opinion.talk].question if opinion.verdict is not None else None
 
     await passes.over(opinions, "second verdicts", judge, known=known)
-
-
-def _talk_of_kept(talks: Mapping[str, TalkFacts], opinion: Opinion) -> TalkFacts | None:
-    return talks[opinion.talk] if opinion.dropped is None else None
 
 
 def note_foreign(spoken: Iterable[str], embedder: Embedder) -> None:

@@ -76,7 +76,7 @@ class Budget:
 
     def __init__(self, settings: BudgetSettings, *, spent: Amount | None = None) -> None:
         self._settings = settings
-        self._spent = spent or Amount(0, 0, 0.0)
+        self._spent = spent or NOTHING
         self._held = self._spent
         """Spent and reserved."""
         self._reserved: dict[int, Amount] = {}

@@ -1,18 +1,20 @@
 """A budget and a pace that all workers of a run share: leased, request by request, from the run's PostgreSQL rows.
 
-A worker that dies leaves its leases behind. Its successor, or the next sitting, takes them for spent at their worst:
-whether the requests had reached the endpoint, nobody knows.
+A worker that dies leaves its leases behind. Its successor, or the next sitting with Ray, takes them for spent at their
+worst: whether the requests had reached the endpoint, nobody knows.
 """
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from culturepark.runtime.budget import NOTHING, Amount, BudgetSettings, short_of, spent_error, total
+from culturepark.runtime.engines.local import to_its_end
+from culturepark.runtime.errors import BudgetSpentError
 from culturepark.runtime.pacing import LimitSettings
 from culturepark.runtime.spending import write_off
 from culturepark.runtime.store import Base, Grow, OtherSpending, Store
@@ -87,18 +89,24 @@ class StoreLeases:
 
     async def reserve(self, worst: Amount) -> int:
         """See `Allowance`; waits for the request's place in line, too."""
-        while (lease := await asyncio.to_thread(self._lease, worst)) is None:
+        while True:
+            leasing = asyncio.ensure_future(asyncio.to_thread(self._lease, worst))
+            try:
+                lease = await asyncio.shield(leasing)
+                if lease is not None:
+                    await asyncio.sleep(lease.wait)
+                    return lease.ticket
+            except asyncio.CancelledError:
+                with suppress(BudgetSpentError):
+                    # The thread goes on, and a lease that nobody knows of would be charged later.
+                    if (lease := await leasing) is not None:
+                        await self.settle(lease.ticket, NOTHING)
+                raise
             await asyncio.sleep(POLL)
-        try:
-            await asyncio.sleep(lease.wait)
-        except asyncio.CancelledError:
-            await self.settle(lease.ticket, Amount(0, 0, 0.0))
-            raise
-        return lease.ticket
 
     async def settle(self, ticket: int, took: Amount) -> None:
         """See `Allowance`."""
-        await asyncio.to_thread(self._settle, ticket, took)
+        await to_its_end(asyncio.to_thread(self._settle, ticket, took))
 
     async def bury(self) -> None:
         """Take for spent what the owner's predecessor had in flight."""
@@ -158,7 +166,8 @@ class StoreLeases:
     def _row(self) -> Iterator[sa.Connection]:
         """One transaction on the run's row, which no other process reads or changes meanwhile."""
         with self._store.engine.begin() as connection:
-            # Leases are made anew in every sitting, so they need not outlive the database server.
+            # Twice in every request: waiting for the disk would cost more than miscounting the last moments before the
+            # database server itself crashes.
             connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
             connection.execute(sa.select(_ALLOWANCES.c.run_id).where(self._own(_ALLOWANCES)).with_for_update())
             yield connection

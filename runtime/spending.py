@@ -4,7 +4,7 @@ from typing import cast
 
 import sqlalchemy as sa
 
-from culturepark.runtime.budget import Amount
+from culturepark.runtime.budget import NOTHING, Amount
 from culturepark.runtime.store import OtherSpending
 
 _TABLE = cast(sa.Table, OtherSpending.__table__)
@@ -13,7 +13,7 @@ _TABLE = cast(sa.Table, OtherSpending.__table__)
 def written_off(connection: sa.Connection, run_id: str) -> Amount:
     """All of it so far."""
     row = connection.execute(sa.select(_TABLE).where(_TABLE.c.run_id == run_id)).mappings().first()
-    return Amount(row["requests"], row["tokens"], row["money"]) if row else Amount(0, 0, 0.0)
+    return Amount(row["requests"], row["tokens"], row["money"]) if row else NOTHING
 
 
 def write_off(connection: sa.Connection, run_id: str, more: Amount) -> None:

@@ -89,6 +89,16 @@ async def aside(work: Callable[[], T]) -> T:
     return await asyncio.wrap_future(result)
 
 
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for work that is not broken off: to its end, even when the caller gives up meanwhile."""
+    doing = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await doing
+        raise
+
+
 @contextmanager
 def _seldom_collected() -> Iterator[None]:
     """Spare the collector what the frameworks brought when they were imported; it took a tenth of a talk's time."""

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import ray
 from ray import ObjectRef
 
-from culturepark.runtime.budget import Amount, Budget, BudgetSettings
+from culturepark.runtime.budget import NOTHING, Amount, Budget, BudgetSettings
+from culturepark.runtime.engines.local import to_its_end
 from culturepark.runtime.engines.packing import unpack
 from culturepark.runtime.errors import CultureParkError
 from culturepark.runtime.leases import StoreLeases
@@ -133,7 +134,7 @@ class Desk:
             await self._requests.wait()
             await self._tokens.wait(worst.tokens)
         except asyncio.CancelledError:
-            await self.settle(ticket, Amount(0, 0, 0.0))
+            await self.settle(ticket, NOTHING)
             raise
         return ticket
 
@@ -175,7 +176,7 @@ class DeskLeases:
 
     async def settle(self, ticket: int, took: Amount) -> None:
         """See `Allowance`."""
-        await delivered(self._desk.settle.remote(ticket, took))
+        await to_its_end(arrived(self._desk.settle.remote(ticket, took)))
 
     async def bury(self) -> None:
         """Take for spent what the owner's predecessor had in flight."""
@@ -191,18 +192,8 @@ class RelayedStore(Store):
 
     async def commit(self, *changes: Put | Change | Grow) -> tuple[int, ...]:
         """See `Store`."""
-        counts: tuple[int, ...] = await delivered(self._desk.commit.remote(changes))
+        counts: tuple[int, ...] = await to_its_end(arrived(self._desk.commit.remote(changes)))
         return counts
-
-
-async def delivered(reference: Any) -> Any:
-    """Wait for what another process does, to its end even when the caller gives up."""
-    arriving = asyncio.ensure_future(arrived(reference))
-    try:
-        return await asyncio.shield(arriving)
-    except asyncio.CancelledError:
-        await arriving
-        raise
 
 
 async def arrived(reference: Any) -> Any:

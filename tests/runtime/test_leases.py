@@ -139,3 +139,25 @@ def test_a_look_up_outlives_its_connection(stores: list[Store]) -> None:
 
     stores[0].engine.dispose()
     assert stores[0].look_up(query, {"key": "none"}) is None
+
+
+def test_what_is_cancelled_all_at_once_leaves_no_lease_behind(stores: list[Store]) -> None:
+    async def main() -> None:
+        one = leases(stores[0])
+        tickets = [await one.reserve(Amount(1, 10, 0.0)) for _ in range(40)]
+        settling = [asyncio.create_task(one.settle(ticket, Amount(1, 5, 0.0))) for ticket in tickets]
+        asking = [asyncio.create_task(one.reserve(Amount(1, 10, 0.0))) for _ in range(40)]
+        await asyncio.sleep(0)
+        for task in (*settling, *asking):
+            task.cancel()
+        ended = await asyncio.gather(*settling, *asking, return_exceptions=True)
+        assert all(isinstance(error, asyncio.CancelledError) for error in ended)
+
+    asyncio.run(main())
+
+    with stores[0].engine.connect() as connection:
+        own = {"run": stores[0].run_id}
+        spent = connection.execute(sa.text("SELECT requests, tokens FROM allowances WHERE run_id = :run"), own).one()
+        left = connection.scalar(sa.text("SELECT count(*) FROM leases WHERE run_id = :run"), own)
+    # Three requests and 100 tokens were spent before.
+    assert (tuple(spent), left) == ((43, 300), 0)
