@@ -17,9 +17,9 @@ REPLY_TIMEOUT = 300.0
 LATENESS = 0.25
 """Seconds of a `Pace` that may be made up for: a busy event loop wakes late, and every millisecond would be lost.
 At most so much more passes in any minute: 0.4 %."""
-SHARED: Final = 0.99
+SHARED: Final = 0.975
 """Part of a limit a minute that workers in other processes share. One that is let through in time may get to its
-request late, and what it sends then comes on top of that minute's own; 1 % is room for 0.6 s, beside the 2 %
+request late, and what it sends then comes on top of that minute's own: room for 1.5 s, beside the 2 % that are
 allowed."""
 
 

@@ -112,8 +112,8 @@ def test_a_limit_a_minute_is_kept_and_used_by_a_command(name: str, rate: float, 
 def test_workers_of_a_cluster_share_a_little_less_than_a_limit() -> None:
     limits = LimitSettings(requests_per_minute=600, attempts=3)
 
-    assert limits.shared == LimitSettings(requests_per_minute=594, attempts=3)
-    assert LimitSettings(tokens_per_minute=100_000).shared == LimitSettings(tokens_per_minute=99_000)
+    assert limits.shared == LimitSettings(requests_per_minute=585, attempts=3)
+    assert LimitSettings(tokens_per_minute=100_000).shared == LimitSettings(tokens_per_minute=97_500)
 
 
 def test_the_fullest_window_is_found() -> None:
